@@ -1,0 +1,1 @@
+"""Provider wire formats, sans IO. One file per dialect; dialects do not know one another."""

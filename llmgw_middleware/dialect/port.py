@@ -1,0 +1,119 @@
+"""What the exchange asks of a dialect: how to word a request, how to read what comes back, how to tell of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from llmgw_middleware.errors import GatewayError
+from llmgw_middleware.model.fault import Fault
+from llmgw_middleware.model.http import Header
+from llmgw_middleware.model.usage import Usage
+
+Fields = Mapping[str, msgspec.Raw]
+"""The top level of a JSON body: what was matched, and so what is sent."""
+
+
+class Operation(Enum):
+    """What a caller wants done. ``OPAQUE`` has no dialect and can only be forwarded as it is."""
+
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    MODELS = "models"
+    OPAQUE = "opaque"
+
+
+class MalformedReply(Exception):  # noqa: N818 - it is no error of ours
+    """A successful answer that is not in the upstream's dialect. The text is for logs only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A request in the upstream's dialect. ``path`` is the operation's path below the backend's URL."""
+
+    path: str
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A complete answer in the caller's dialect, and what it says of itself."""
+
+    body: bytes
+    model: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes for the caller, whole events only. ``content``: the first of these commits the answer."""
+
+    data: bytes
+    content: bool
+
+
+class StreamTap(Protocol):
+    """Reads an upstream's stream beside the relay, and words it for the caller. A machine without IO.
+
+    After each call ``fault`` tells of an error frame or a malformed stream (nothing further may be fed),
+    ``finished`` that the dialect's end was seen, ``done`` that nothing more can follow.
+    """
+
+    fault: Fault | None
+    finished: bool
+    done: bool
+    usage: Usage | None
+    model: str | None
+    malformed: int
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        """Take bytes split anywhere; return what may go to the caller now."""
+        ...
+
+    def close(self) -> Sequence[Piece]:
+        """Take the upstream's clean end; return the last pieces, the terminator included if ``finished``.
+
+        A stream that ends without its dialect's end gets ``fault`` TRUNCATED and no terminator.
+        """
+        ...
+
+
+class Conversation(Protocol):
+    """One operation between a caller's dialect and a backend's. Stateless: it serves every attempt."""
+
+    def outgoing(self, fields: Fields | None, raw: bytes, *, model: str | None, stream: bool) -> Outgoing:
+        """Word the request. ``fields`` is None for a body that is no JSON object; then ``raw`` is sent as it is."""
+        ...
+
+    def tap(self, *, show_usage: bool) -> StreamTap:
+        """Return a fresh tap. ``show_usage``: the caller asked for the usage chunk."""
+        ...
+
+    def read_reply(self, body: bytes) -> Receipt:
+        """Read a complete successful answer; raises MalformedReply."""
+        ...
+
+    def read_error(self, status: int, headers: Sequence[Header], body: bytes, *, now: float) -> Fault:
+        """Read an upstream's error answer. ``now`` is wall time, for dates in hints."""
+        ...
+
+
+class CallerDialect(Protocol):
+    """How the gateway itself speaks to a caller."""
+
+    def write_error(self, error: GatewayError, *, request_id: str) -> tuple[tuple[Header, ...], bytes]:
+        """Return content headers and the body of an error answer."""
+        ...
+
+    def write_stream_error(self, error: GatewayError) -> bytes:
+        """Return the in-band error event that ends a stream after commit: no finish and no terminator."""
+        ...
+
+    def write_models(self, names: Sequence[str]) -> bytes:
+        """Return the body of a model listing."""
+        ...

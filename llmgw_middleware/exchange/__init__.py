@@ -1,0 +1,1 @@
+"""One admitted request against its targets: attempts, commit, relay."""

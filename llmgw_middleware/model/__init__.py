@@ -1,0 +1,1 @@
+"""Plain frozen values that every floor may know. Standard library only."""

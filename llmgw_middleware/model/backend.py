@@ -1,0 +1,102 @@
+"""Upstreams: where requests can go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llmgw_middleware.model.policy import Timeouts
+from llmgw_middleware.model.usage import Price
+
+
+class Secret:
+    """A credential. Its text is had only by ``reveal()``; printed it is ``***``."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself, for the one place that sends it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One upstream.
+
+    ``url`` is None while the backend is only named (*unresolved*): it can be explained, not served. ``bare`` marks a
+    URL without a path (``host:port`` of seed 000): such a backend gets the caller's validated path and query.
+    ``models`` maps an alias, exact or with a trailing ``*``, to what is sent; ``model`` is always sent.
+    """
+
+    name: str
+    provider: str = "openai-compatible"
+    url: str | None = None
+    bare: bool = False
+    api_key: Secret | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+    model: str | None = None
+    price: Price | None = None
+    timeouts: Timeouts = Timeouts()
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def resolved(self) -> bool:
+        """Whether its address is known."""
+        return self.url is not None
+
+    def model_for(self, asked: str | None) -> str | None:
+        """Return the model to send when the caller asked for ``asked``; the longest wildcard alias wins."""
+        if self.model is not None:
+            return self.model
+        if asked is None or not self.models:
+            return asked
+        exact = self.models.get(asked)
+        if exact is not None:
+            return exact
+        prefixes = (a for a in self.models if a.endswith("*") and asked.startswith(a[:-1]))
+        best = max(prefixes, key=len, default=None)
+        return asked if best is None else self.models[best]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """Active probing of a pool's members: seconds, and how many results in a row change the verdict."""
+
+    interval: float = 30.0
+    timeout: float = 5.0
+    path: str = "/models"
+    unhealthy_after: int = 3
+    healthy_after: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A backend's place in a pool. ``price`` overrides the backend's own."""
+
+    backend: str
+    weight: float = 1.0
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Backends that answer for one another. ``fallback``: the next one is tried on an error."""
+
+    name: str
+    members: tuple[Member, ...]
+    strategy: Literal["round-robin", "weighted"] = "round-robin"
+    fallback: bool = False
+    health_check: HealthCheck | None = None

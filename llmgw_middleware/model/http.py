@@ -1,0 +1,80 @@
+"""HTTP as the gateway sees it: raw bytes where nothing has to be read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from llmgw_middleware.model.decision import Decision
+from llmgw_middleware.model.identity import ANONYMOUS, Identity
+
+Header = tuple[bytes, bytes]
+"""Name in lower case, and value, as ASGI has them."""
+
+
+async def anonymous() -> Identity:
+    """Answer that nobody is logged in: the resolver of a host without users."""
+    return ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A downstream request whose body has been read.
+
+    ``path`` is the raw (still percent-encoded) path below the mount point, ``query`` the raw query string,
+    ``peer`` the address of the direct peer. ``identify`` tells who calls; the door that made the request knows how.
+    It may raise ``GatewayError``.
+    """
+
+    method: str
+    path: str
+    query: bytes = b""
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+    scheme: str = "http"
+    peer: str | None = None
+    identify: Callable[[], Awaitable[Identity]] = anonymous
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRequest:
+    """What a resolver sees of a request: never the body, on which identity must not depend.
+
+    ``headers`` have lower-case names, repeated lines joined by commas; ``native`` is the host's own object: Django's
+    ``HttpRequest``, Flask's request, the ASGI scope, the WSGI environ.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    client: str | None
+    native: Any
+
+
+class Stream(Protocol):
+    """The body of a streamed answer. ``aclose`` is idempotent and stops the upstream."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer to the caller: either ``body`` or, if ``stream`` is set, its chunks."""
+
+    status: int
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+    stream: Stream | None = None
+    decision: Decision | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """No rule matched and ``onNoRoute: pass`` gives the request back to the host application."""
+
+    decision: Decision

@@ -1,0 +1,62 @@
+"""The whole configuration as plain values: what loading yields and building takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, Literal
+
+from llmgw_middleware.model.backend import Backend, Pool
+from llmgw_middleware.model.policy import DEFAULT_TIMEOUTS, Timeouts
+from llmgw_middleware.model.route import PathTest, Route
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geography:
+    """How a caller's country is found. ``header`` (lower case) is believed only from a trusted proxy.
+
+    ``regions`` are added to the built-in table; their codes are upper case.
+    """
+
+    header: str | None = None
+    database: str | None = None
+    regions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityRules:
+    """What is read of the host's user. ``attributes`` maps a name to a dotted path or ``module:function``."""
+
+    require: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    default: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything the operator said, checked and complete.
+
+    ``paths`` is what is intercepted, worked out from the routes where ``gateway.paths`` is absent. ``timeouts`` are
+    the gateway's, with every default filled in. Backends that are only named stand in ``backends`` unresolved.
+    """
+
+    paths: tuple[PathTest, ...] = ()
+    routes: tuple[Route, ...] = ()
+    backends: Mapping[str, Backend] = field(default_factory=dict)
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    max_body_size: int = 20 * MEGABYTE
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    debug_headers: bool = False
+    on_no_route: Literal["error", "pass"] = "error"
+    identity: IdentityRules = IdentityRules()
+    geography: Geography = Geography()
+    sources: tuple[str, ...] = ()
+
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """Names of the backends whose address nobody gave."""
+        return tuple(name for name, backend in self.backends.items() if not backend.resolved)

@@ -1,0 +1,126 @@
+"""Rules: what they ask of a request and where they send it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from llmgw_middleware.model.policy import Timeouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueTest:
+    """What a header, query, body or user value must be. Every part that is set must hold.
+
+    ``exact`` is compared as text for headers and query; in a body or an identity a number or boolean is compared as
+    such, and text that spells it (``"true"``, ``"10"``) equals it. ``present: False`` asks for absence.
+    """
+
+    exact: Any = None
+    regex: str | None = None
+    prefix: str | None = None
+    one_of: tuple[Any, ...] | None = None
+    present: bool | None = None
+    contains: Any = None
+    gt: float | None = None
+    gte: float | None = None
+    lt: float | None = None
+    lte: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathTest:
+    """A path: ``exact``, a ``prefix`` by whole segments (no trailing slash), or a ``regex`` of the whole path."""
+
+    kind: Literal["exact", "prefix", "regex"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldTest:
+    """A named value and what it must be. Header names are lower case; body names are dotted paths."""
+
+    name: str
+    test: ValueTest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Conditions that must all hold. Empty tuples and None ask nothing.
+
+    ``paths`` are alternatives. ``country`` and ``region`` list what is accepted; ``country_known`` is
+    ``{present: …}``.
+    """
+
+    paths: tuple[PathTest, ...] = ()
+    methods: tuple[str, ...] = ()
+    headers: tuple[FieldTest, ...] = ()
+    query: tuple[FieldTest, ...] = ()
+    body: tuple[FieldTest, ...] = ()
+    user: tuple[FieldTest, ...] = ()
+    country: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
+    country_known: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One side of a split: a backend or pool, and its relative weight."""
+
+    target: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sticky:
+    """What keeps a caller on one side of a split. ``name`` is the header's (lower case) or the cookie's."""
+
+    kind: Literal["user", "session", "ip", "header", "cookie"]
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" if self.name else self.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A deny rule's answer at once, without any backend."""
+
+    status: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """What the upstream is sent instead: a model, a path."""
+
+    model: str | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A rule. Exactly one of ``target``, ``split`` and ``answer`` says where a matching request goes.
+
+    ``matches`` are alternatives (OR of ANDs). ``fallback`` names the targets tried after the chosen one; for a split
+    ``fallback_sides`` means its other sides. ``models`` limits what callers may ask for: exact, or with a
+    trailing ``*``. ``sticky`` None on a split: by user, else session, else at random. ``where`` is ``file:line``.
+    """
+
+    name: str
+    matches: tuple[Match, ...] = (Match(),)
+    priority: int = 100
+    default: bool = False
+    target: str | None = None
+    split: tuple[Side, ...] = ()
+    answer: Answer | None = None
+    sticky: Sticky | None = None
+    fallback: tuple[str, ...] = ()
+    fallback_sides: bool = False
+    models: tuple[str, ...] = ()
+    passthrough: bool = False
+    rewrite: Rewrite = Rewrite()
+    timeouts: Timeouts = Timeouts()
+    description: str = ""
+    where: str = ""

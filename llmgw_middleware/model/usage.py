@@ -1,0 +1,29 @@
+"""What an answer cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the upstream counted them. ``cached`` is part of ``input``; ``reasoning`` is part of ``output``."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars per token. ``cached_input`` defaults to ``input``."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+
+    def cost(self, usage: Usage) -> float:
+        """Dollars for ``usage``."""
+        cached = self.input if self.cached_input is None else self.cached_input
+        return (usage.input - usage.cached) * self.input + usage.cached * cached + usage.output * self.output

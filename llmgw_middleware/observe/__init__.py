@@ -1,0 +1,1 @@
+"""What the gateway tells of itself: the recorder of decisions, and the log."""

@@ -1,0 +1,1 @@
+"""Upstream clients. Nothing outside this folder imports one."""
