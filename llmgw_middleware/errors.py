@@ -15,7 +15,8 @@ class GatewayError(Exception):
     """A request that cannot be answered as asked.
 
     ``status`` and ``code`` go to the caller; ``retry_after`` is in seconds; ``param`` is the dotted path of the
-    request's field at fault; ``headers`` are sent with the answer.
+    request's field at fault; ``headers`` are sent with the answer; ``fault_type`` is the upstream's own word for the
+    kind of error, where its words are shown.
     """
 
     status: ClassVar[int] = 500
@@ -39,6 +40,7 @@ class GatewayError(Exception):
         self.param = param
         self.retry_after = retry_after
         self.headers = headers
+        self.fault_type: str | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status_code} {self.error_code}: {self.message}>"

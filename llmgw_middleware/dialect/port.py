@@ -86,8 +86,13 @@ class StreamTap(Protocol):
 class Conversation(Protocol):
     """One operation between a caller's dialect and a backend's. Stateless: it serves every attempt."""
 
-    def outgoing(self, fields: Fields | None, raw: bytes, *, model: str | None, stream: bool) -> Outgoing:
-        """Word the request. ``fields`` is None for a body that is no JSON object; then ``raw`` is sent as it is."""
+    def outgoing(
+        self, fields: Fields | None, raw: bytes, *, headers: Sequence[Header], model: str | None, stream: bool
+    ) -> Outgoing:
+        """Word the request. ``fields`` is None for a body that is no JSON object; then ``raw`` is sent as it is.
+
+        ``headers`` are the caller's; only those that the dialect knows cross.
+        """
         ...
 
     def tap(self, *, show_usage: bool) -> StreamTap:

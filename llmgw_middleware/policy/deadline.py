@@ -1,0 +1,31 @@
+"""How long a request and each of its attempts may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmgw_middleware.model.policy import Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The end of a request, over all its attempts, waiting included. ``at`` is on the clock that ``now`` is read from."""
+
+    at: float
+
+    @classmethod
+    def of(cls, timeouts: Timeouts, *, now: float) -> Deadline:
+        """Start the clock: ``timeouts.read`` seconds from ``now``."""
+        return cls(now + (timeouts.read or float("inf")))
+
+    def over(self, *, now: float) -> bool:
+        """Whether no time is left."""
+        return now >= self.at
+
+    def attempt(self, own_read: float | None, *, now: float) -> float:
+        """Return the end of one attempt: a backend's own ``read`` only shortens."""
+        return self.at if own_read is None else min(self.at, now + own_read)
+
+    def first_content(self, attempt_end: float, timeouts: Timeouts, *, now: float) -> float:
+        """Return the time by which a stream's first content must have come."""
+        return attempt_end if timeouts.first_token is None else min(attempt_end, now + timeouts.first_token)
