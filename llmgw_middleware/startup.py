@@ -1,0 +1,43 @@
+"""Which gateway a process runs: what the environment says wins over what the application passed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmgw_middleware.build import build_gateway
+from llmgw_middleware.config.settings import ProcessSettings
+from llmgw_middleware.entry import Waist
+from llmgw_middleware.errors import ConfigError
+
+Source = Mapping[str, Any] | str | Path | Sequence[Any]
+"""A configuration: a mapping, a file or folder, or a list of those."""
+
+
+def gateway_for(
+    config: Source | None = None, *, gateway: Waist | None = None, enabled: bool | None = None
+) -> Waist | None:
+    """Return the gateway to use, or None where it is switched off.
+
+    ``LLMGW_ENABLED`` wins over ``enabled``, ``LLMGW_CONFIG`` over ``config``; a ready ``gateway`` is used as it is.
+    Raises ConfigError, naming every problem.
+    """
+    settings = ProcessSettings()
+    if _first(settings.enabled, enabled) is False:
+        return None
+    if gateway is not None:
+        if config is not None:
+            raise ConfigError(
+                "config and gateway were both given; a ready gateway has its configuration already"
+            )
+        return gateway
+    source = _first(settings.config, config)
+    if source is None:
+        raise ConfigError("no configuration: pass config= (a mapping, file or folder), or set LLMGW_CONFIG")
+    return build_gateway(source, env=os.environ)
+
+
+def _first(*choices: Any) -> Any:
+    return next((choice for choice in choices if choice is not None), None)
