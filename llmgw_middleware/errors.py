@@ -61,8 +61,11 @@ class AuthError(GatewayError):
     code = "not_authenticated"
     fault: ClassVar[Fault] = "client"
 
-    def __init__(self, message: str = "Authentication is required.", *, status: int = 401, code: str | None = None) -> None:
-        super().__init__(message, status=status, code=code or ("forbidden" if status == 403 else "not_authenticated"))  # noqa: PLR2004
+    def __init__(
+        self, message: str = "Authentication is required.", *, status: int = 401, code: str | None = None
+    ) -> None:
+        usual = "not_authenticated" if status == AuthError.status else "forbidden"
+        super().__init__(message, status=status, code=code or usual)
 
 
 class Forbidden(GatewayError):

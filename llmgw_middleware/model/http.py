@@ -59,7 +59,9 @@ class Stream(Protocol):
 
     async def __anext__(self) -> bytes: ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Stop; the upstream is let go."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,11 +27,21 @@ class Timeouts:
     def over(self, lower: Timeouts) -> Timeouts:
         """Return these timeouts, with ``lower``'s where nothing was said."""
         return Timeouts(
-            **{f.name: getattr(lower, f.name) if (mine := getattr(self, f.name)) is None else mine for f in fields(self)}
+            **{
+                f.name: getattr(lower, f.name) if (mine := getattr(self, f.name)) is None else mine
+                for f in fields(self)
+            }
         )
 
 
 DEFAULT_TIMEOUTS = Timeouts(
-    pool=1.0, connect=5.0, write=10.0, first_token=60.0, stream_idle=60.0, caller_stall=60.0, read=120.0, idle=300.0
+    pool=1.0,
+    connect=5.0,
+    write=10.0,
+    first_token=60.0,
+    stream_idle=60.0,
+    caller_stall=60.0,
+    read=120.0,
+    idle=300.0,
 )
 """Seed 004's figures where it has them (connect, write, read, idle); the rest as ``docs/`` explains."""

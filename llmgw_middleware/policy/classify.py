@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmgw_middleware.errors import BadRequest, GatewayError, NotFound, RateLimited, Unavailable, UpstreamError, UpstreamTimeout
+from llmgw_middleware.errors import (
+    BadRequest,
+    GatewayError,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from llmgw_middleware.model.fault import Fault, FaultKind
 
 LONGEST_HINT = 120.0
@@ -44,7 +52,9 @@ _TEXTS = {
 }
 
 
-def _row(kind: FaultKind, error: type[GatewayError], *, failure: bool, other: bool, code: str | None = None) -> Verdict:
+def _row(
+    kind: FaultKind, error: type[GatewayError], *, failure: bool, other: bool, code: str | None = None
+) -> Verdict:
     return Verdict(failure=failure, other=other, error=error, code=code or kind.value, says=_TEXTS.get(kind))
 
 
@@ -52,7 +62,9 @@ VERDICTS: dict[FaultKind, Verdict] = {
     FaultKind.UNREACHABLE: _row(FaultKind.UNREACHABLE, UpstreamError, failure=True, other=True),
     FaultKind.RATE_LIMITED: _row(FaultKind.RATE_LIMITED, RateLimited, failure=False, other=True),
     FaultKind.QUOTA: _row(FaultKind.QUOTA, RateLimited, failure=False, other=True),
-    FaultKind.OVERLOADED: _row(FaultKind.OVERLOADED, Unavailable, failure=True, other=True, code="overloaded"),
+    FaultKind.OVERLOADED: _row(
+        FaultKind.OVERLOADED, Unavailable, failure=True, other=True, code="overloaded"
+    ),
     FaultKind.FAILED: _row(FaultKind.FAILED, UpstreamError, failure=True, other=True),
     FaultKind.RESET: _row(FaultKind.RESET, UpstreamError, failure=True, other=True),
     FaultKind.SILENT: _row(FaultKind.SILENT, UpstreamTimeout, failure=True, other=True),

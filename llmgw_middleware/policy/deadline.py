@@ -14,9 +14,9 @@ class Deadline:
     at: float
 
     @classmethod
-    def of(cls, timeouts: Timeouts, *, now: float) -> Deadline:
-        """Start the clock: ``timeouts.read`` seconds from ``now``."""
-        return cls(now + (timeouts.read or float("inf")))
+    def after(cls, seconds: float | None, *, now: float) -> Deadline:
+        """Start the clock; None is never."""
+        return cls(float("inf") if seconds is None else now + seconds)
 
     def over(self, *, now: float) -> bool:
         """Whether no time is left."""

@@ -14,7 +14,13 @@ class Target:
     __slots__ = ("endpoints", "fallback", "is_pool", "name", "strategy")
 
     def __init__(
-        self, name: str, endpoints: Sequence[Endpoint], strategy: Strategy, *, is_pool: bool = True, fallback: bool = False
+        self,
+        name: str,
+        endpoints: Sequence[Endpoint],
+        strategy: Strategy,
+        *,
+        is_pool: bool = True,
+        fallback: bool = False,
     ) -> None:
         self.name = name
         self.endpoints = tuple(endpoints)

@@ -1,0 +1,53 @@
+"""Whether a request may take its route. Limits and budgets will be asked here too."""
+
+from __future__ import annotations
+
+from llmgw_middleware.choice import Chooser
+from llmgw_middleware.dialect.operation import operation_of
+from llmgw_middleware.dialect.port import Operation
+from llmgw_middleware.errors import Forbidden, GatewayError, NotFound
+from llmgw_middleware.facts import Facts
+from llmgw_middleware.model.route import Answer
+
+
+def operation_asked(facts: Facts) -> Operation:
+    """Return what is asked for. A path that says nothing is looked at through its body; only POST asks a model."""
+    method, path = facts.request.method, facts.request.path
+    operation = operation_of(path, None)
+    if operation is Operation.MODELS:
+        return operation if method in {"GET", "HEAD"} else Operation.OPAQUE
+    if method != "POST":
+        return Operation.OPAQUE
+    if operation is Operation.OPAQUE and facts.body.readable:
+        return operation_of(path, facts.body.fields())
+    return operation
+
+
+def model_asked(facts: Facts) -> str | None:
+    """Return the model that the body names, if it names one."""
+    return facts.body.text("model") if facts.body.readable else None
+
+
+def admit(chooser: Chooser, operation: Operation, facts: Facts) -> None:
+    """Refuse what the route does not offer; raises GatewayError."""
+    route, asked = chooser.route, model_asked(facts)
+    if route.models and not _offers(route.models, asked):
+        raise Forbidden(
+            f"Route {route.name!r} does not offer model {asked!r}.", code="model_not_allowed", param="model"
+        )
+    if operation is Operation.OPAQUE and not chooser.forwards_opaque:
+        raise NotFound(
+            f"Route {route.name!r} does not forward {facts.request.method} {facts.request.path}: it is no operation that "
+            "the gateway knows, and the route does not say passthrough: true."
+        )
+
+
+def denial(answer: Answer) -> GatewayError:
+    """Return a deny rule's answer as the error that it is."""
+    return Forbidden(answer.message, status=answer.status, code=answer.code)
+
+
+def _offers(models: tuple[str, ...], asked: str | None) -> bool:
+    if asked is None:
+        return False
+    return any(asked == m or (m.endswith("*") and asked.startswith(m[:-1])) for m in models)

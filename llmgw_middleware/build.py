@@ -1,0 +1,152 @@
+"""From the operator's words to a running gateway."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmgw_middleware.attributes import AttributeReader
+from llmgw_middleware.choice import Chooser
+from llmgw_middleware.config.load import load
+from llmgw_middleware.config.settings import ProcessSettings
+from llmgw_middleware.errors import ConfigError
+from llmgw_middleware.exchange.upstream import Upstream
+from llmgw_middleware.gateway import Gateway
+from llmgw_middleware.geo import Locator
+from llmgw_middleware.health import Checker
+from llmgw_middleware.match.paths import Interceptor
+from llmgw_middleware.match.table import RouteTable
+from llmgw_middleware.model.backend import Pool
+from llmgw_middleware.model.plan import Plan
+from llmgw_middleware.model.route import Route
+from llmgw_middleware.model.usage import Price
+from llmgw_middleware.observe.observer import Observer
+from llmgw_middleware.policy.balance import STRATEGIES, RoundRobin
+from llmgw_middleware.policy.endpoint import Endpoint
+from llmgw_middleware.policy.health import HealthVerdict
+from llmgw_middleware.policy.pool import Target
+from llmgw_middleware.snapshot import Snapshot
+from llmgw_middleware.transport.port import Transport
+
+Source = Mapping[str, Any] | str | Path | Sequence[Any]
+"""A mapping, a file, a folder, several of them, or a list of routes (seed 000)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extensions:
+    """What an application puts in place of the built-in parts, or beside them."""
+
+    transport: Callable[[], Transport] | None = None
+    observers: tuple[Observer, ...] = ()
+    rng: random.Random | None = None
+
+
+def build_gateway(
+    source: Source | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    extensions: Extensions | None = None,
+) -> Gateway:
+    """Return a gateway for ``source``, by default the one that ``LLMGW_CONFIG`` names.
+
+    ``env`` (default: the process's) fills in ``${VAR}``. Raises ConfigError with every problem and its place.
+    """
+    env = os.environ if env is None else env
+    extra = extensions or Extensions()
+    named = source if source is not None else ProcessSettings().config
+    if named is None:
+        raise ConfigError("No configuration is given: pass config=, or set LLMGW_CONFIG to a file.")
+
+    def rebuild() -> Snapshot:
+        return build_snapshot(load_plan(named, env))
+
+    return Gateway(
+        rebuild(),
+        rebuild=rebuild,
+        make_transport=extra.transport or _default_transport,
+        observers=extra.observers,
+        rng=extra.rng,
+    )
+
+
+def load_plan(source: Source, env: Mapping[str, str], *, serving: bool = True) -> Plan:
+    """Load ``source``; raises ConfigError if it has errors. ``serving`` false lets backends be only named."""
+    loaded = load(source, env=env, serving=serving)
+    errors = [str(p) for p in loaded.problems if p.severity == "error"]
+    if errors or loaded.plan is None:
+        raise ConfigError("The configuration cannot be used:\n" + "\n".join(errors))
+    return loaded.plan
+
+
+def build_snapshot(plan: Plan) -> Snapshot:
+    """Compile ``plan``. Backends without an address get no upstream: such a snapshot can be explained only."""
+    upstreams = {name: Upstream(backend) for name, backend in plan.backends.items() if backend.resolved}
+    targets = {name: Target(name, [Endpoint(name)], RoundRobin(), is_pool=False) for name in plan.backends}
+    targets.update({name: _pool(pool) for name, pool in plan.pools.items()})
+    choosers = {
+        route.name: Chooser(route, targets, plan.backends, plan.timeouts)
+        for route in plan.routes
+        if route.answer is None
+    }
+    return Snapshot(
+        plan=plan,
+        intercepted=Interceptor(plan.paths),
+        table=RouteTable(plan.routes),
+        choosers=choosers,
+        upstreams=upstreams,
+        prices=_prices(plan),
+        locator=Locator(plan.geography, plan.trusted_proxies),
+        attributes=AttributeReader(plan.identity),
+        checkers=tuple(_checkers(plan, targets, upstreams)),
+        uses_identity=plan.identity.require or any(_asks_who(route) for route in plan.routes),
+    )
+
+
+def _default_transport() -> Transport:
+    from llmgw_middleware.transport.httpx_transport import HttpxTransport
+
+    return HttpxTransport()
+
+
+def _pool(pool: Pool) -> Target:
+    check = pool.health_check
+    endpoints = [
+        Endpoint(
+            member.backend,
+            weight=member.weight,
+            health=check
+            and HealthVerdict(unhealthy_after=check.unhealthy_after, healthy_after=check.healthy_after),
+        )
+        for member in pool.members
+    ]
+    return Target(pool.name, endpoints, STRATEGIES[pool.strategy](), fallback=pool.fallback)
+
+
+def _prices(plan: Plan) -> dict[tuple[str, str], Price]:
+    """Prices by target and backend; a member's own comes before its backend's."""
+    prices = {(name, name): b.price for name, b in plan.backends.items()}
+    for pool in plan.pools.values():
+        prices.update(
+            {(pool.name, m.backend): m.price or plan.backends[m.backend].price for m in pool.members}
+        )
+    return {key: price for key, price in prices.items() if price is not None}
+
+
+def _checkers(plan: Plan, targets: Mapping[str, Target], upstreams: Mapping[str, Upstream]) -> list[Checker]:
+    rng = random.Random()  # noqa: S311 - it spreads checks in time
+    return [
+        Checker(upstreams[endpoint.name], pool.health_check, endpoint.health, rng)
+        for pool in plan.pools.values()
+        if pool.health_check is not None
+        for endpoint in targets[pool.name].endpoints
+        if endpoint.health is not None and endpoint.name in upstreams
+    ]
+
+
+def _asks_who(route: Route) -> bool:
+    sticks = route.sticky is not None and route.sticky.kind in {"user", "session"}
+    return sticks or any(match.user for match in route.matches)

@@ -1,0 +1,98 @@
+"""Where a route sends a request: the targets to ask in turn, worked out once per configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from llmgw_middleware.facts import Facts
+from llmgw_middleware.match.sticky import key_reader
+from llmgw_middleware.model.backend import Backend
+from llmgw_middleware.model.decision import SplitChoice
+from llmgw_middleware.model.policy import Timeouts
+from llmgw_middleware.model.route import Route, ValueTest
+from llmgw_middleware.policy.pool import Target
+from llmgw_middleware.policy.split import Splitter
+
+Targets = Mapping[str, Target]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The targets in the order they are asked, and which side of a split comes first."""
+
+    targets: tuple[Target, ...]
+    split: SplitChoice | None = None
+
+
+class Chooser:
+    """A route's targets. ``offered`` are the models that its callers may be shown."""
+
+    def __init__(
+        self, route: Route, targets: Targets, backends: Mapping[str, Backend], gateway: Timeouts
+    ) -> None:
+        self.route = route
+        self.offered = _offered(route, targets, backends)
+        self.read = route.timeouts.over(gateway).read
+        self._fallback = tuple(targets[name] for name in route.fallback)
+        self._direct = () if route.target is None else (targets[route.target], *self._fallback)
+        self._sides = {side.target: targets[side.target] for side in route.split}
+        self._splitter = Splitter(route.name, route.split) if route.split else None
+        self._key: Callable[[Facts], str | None] = key_reader(route.sticky)
+        self.forwards_opaque = route.passthrough or self._all_bare(backends)
+        self._timeouts = _laid_over(route, backends, gateway)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Chooser of {self.route.name} [{', '.join(t.name for t in self._direct) or list(self._sides)}]>"
+        )
+
+    def timeouts_for(self, backend: str) -> Timeouts:
+        """Return the limits for one backend: the route's over the backend's over the gateway's."""
+        return self._timeouts[backend]
+
+    def _all_bare(self, backends: Mapping[str, Backend]) -> bool:
+        """Whether every target is a plain address, for which the gateway is a reverse proxy (seed 000)."""
+        targets = (*self._direct, *self._sides.values(), *self._fallback)
+        return bool(targets) and all(backends[e.name].bare for target in targets for e in target.endpoints)
+
+    def choose(self, facts: Facts, *, chance: float) -> Choice:
+        """Return where this request goes. ``chance`` in [0, 1) decides for callers without a sticky key."""
+        if self._splitter is None:
+            return Choice(self._direct)
+        split = self._splitter.choose(self._key(facts), chance=chance)
+        others = self._splitter.others(split.chosen) if self.route.fallback_sides else ()
+        sides = (self._sides[split.chosen], *(self._sides[name] for name in others))
+        return Choice((*sides, *self._fallback), split)
+
+
+def _laid_over(route: Route, backends: Mapping[str, Backend], gateway: Timeouts) -> dict[str, Timeouts]:
+    shared: dict[Timeouts, Timeouts] = {}
+    return {
+        name: shared.setdefault(backend.timeouts, route.timeouts.over(backend.timeouts.over(gateway)))
+        for name, backend in backends.items()
+    }
+
+
+def _offered(route: Route, targets: Targets, backends: Mapping[str, Backend]) -> tuple[str, ...]:
+    """Return the model names that a listing shows for this route; patterns name no model."""
+    if route.models:
+        return tuple(name for name in route.models if not name.endswith("*"))
+    asked = [
+        name
+        for match in route.matches
+        for field in match.body
+        if field.name == "model"
+        for name in _named(field.test)
+    ]
+    if asked:
+        return tuple(asked)
+    names = (route.target, *(side.target for side in route.split))
+    reached = [backends[e.name] for name in names if name is not None for e in targets[name].endpoints]
+    aliases = [a for backend in reached for a in backend.models if not a.endswith("*")]
+    return tuple(dict.fromkeys(aliases or [b.model for b in reached if b.model is not None]))
+
+
+def _named(test: ValueTest) -> tuple[str, ...]:
+    values = test.one_of if test.one_of is not None else (test.exact,)
+    return tuple(value for value in values if isinstance(value, str))

@@ -1,0 +1,156 @@
+"""One try at one backend: ask, and wait until the answer is certain enough to be given to the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from llmgw_middleware.dialect.port import Conversation, MalformedReply, Operation, Piece, Receipt, StreamTap
+from llmgw_middleware.exchange.headers import EVENT_STREAM, media_type
+from llmgw_middleware.exchange.order import Order
+from llmgw_middleware.exchange.upstream import Upstream
+from llmgw_middleware.model.fault import Fault, FaultKind
+from llmgw_middleware.model.http import Header
+from llmgw_middleware.model.policy import Timeouts
+from llmgw_middleware.transport.port import Malformed, Reply, Reset, Transport, TransportError, Unreachable
+
+MAX_ERROR = 64 * 1024
+"""Bytes of an error answer that are read."""
+
+MAX_REPLY = 64 * 1024 * 1024
+"""Bytes of a successful answer that is read whole; a longer one is malformed."""
+
+_FAULTS: tuple[tuple[type[Exception], FaultKind], ...] = (
+    (Unreachable, FaultKind.UNREACHABLE),
+    (Malformed, FaultKind.PROTOCOL),
+    (Reset, FaultKind.RESET),
+    (TimeoutError, FaultKind.SILENT),
+    (MalformedReply, FaultKind.PROTOCOL),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A complete answer. The connection has been let go."""
+
+    status: int
+    headers: tuple[Header, ...]
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A stream whose first content is there: committed. Whoever holds it closes ``reply``."""
+
+    reply: Reply
+    tap: StreamTap
+    held: list[Piece]
+
+
+Outcome = Whole | Begun | Fault
+
+
+def _fault_of(error: Exception) -> Fault:
+    return Fault(kind=next(kind for family, kind in _FAULTS if isinstance(error, family)))
+
+
+class Attempt:
+    """Bound to one order and one upstream. ``run`` never raises but for cancellation."""
+
+    __slots__ = ("_end", "_order", "_talk", "_timeouts", "_transport", "_upstream")
+
+    def __init__(
+        self,
+        *,
+        order: Order,
+        upstream: Upstream,
+        talk: Conversation,
+        transport: Transport,
+        timeouts: Timeouts,
+        end: float,
+    ) -> None:
+        self._order = order
+        self._upstream = upstream
+        self._talk = talk
+        self._transport = transport
+        self._timeouts = timeouts
+        self._end = end
+
+    async def run(self, model: str | None) -> Outcome:
+        """Send the request with ``model`` and return what came of it."""
+        order = self._order
+        outgoing = self._talk.outgoing(
+            order.fields, order.request.body, headers=order.request.headers, model=model, stream=order.stream
+        )
+        call = self._upstream.call(
+            outgoing, order.request, operation=order.operation, rewrite_path=order.rewrite.path
+        )
+        first = self._first_content()
+        try:
+            reply = await self._transport.send(call, timeouts=self._timeouts, deadline=first)
+        except (TransportError, TimeoutError) as error:
+            return _fault_of(error)
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._read(reply, first)
+        except (TransportError, TimeoutError, MalformedReply) as error:
+            outcome = _fault_of(error)
+        finally:
+            if not isinstance(outcome, Begun):
+                await reply.aclose()
+        return outcome
+
+    def _first_content(self) -> float:
+        if not self._order.stream:
+            return self._end
+        now = asyncio.get_running_loop().time()
+        return self._order.deadline.first_content(self._end, self._timeouts, now=now)
+
+    async def _read(self, reply: Reply, first: float) -> Outcome:
+        order = self._order
+        if order.operation is Operation.OPAQUE and _speaks_for_itself(reply.status):
+            return Begun(reply, self._talk.tap(show_usage=True), [])
+        if not 200 <= reply.status < 300:  # noqa: PLR2004 - the class of success
+            body = await _collect(reply, self._end, MAX_ERROR, cut=True)
+            return self._talk.read_error(reply.status, reply.headers, body, now=time.time())
+        if order.stream:
+            return await self._read_stream(reply, first)
+        body = await _collect(reply, self._end, MAX_REPLY, cut=False)
+        return Whole(reply.status, reply.headers, self._talk.read_reply(body))
+
+    async def _read_stream(self, reply: Reply, first: float) -> Outcome:
+        """Hold events back until one carries content, or the stream is over without any."""
+        if media_type(reply.headers) != EVENT_STREAM:
+            return Fault(kind=FaultKind.PROTOCOL)
+        tap = self._talk.tap(show_usage=self._order.show_usage)
+        held: list[Piece] = []
+        while True:
+            data = await reply.receive(first)
+            pieces = tap.feed(data) if data else tap.close()
+            held.extend(pieces)
+            if any(piece.content for piece in pieces):
+                return Begun(reply, tap, held)
+            if tap.fault is not None:
+                return tap.fault
+            if tap.done:
+                return Begun(reply, tap, held)
+
+
+def _speaks_for_itself(status: int) -> bool:
+    """Whether an answer without a dialect goes to the caller as it is: success, and the caller's own mistakes."""
+    return 200 <= status < 300 or (400 <= status < 500 and status not in {401, 403, 408, 429})  # noqa: PLR2004
+
+
+async def _collect(reply: Reply, deadline: float, limit: int, *, cut: bool) -> bytes:
+    """Read the body. Beyond ``limit`` it is cut off, or malformed."""
+    parts: list[bytes] = []
+    size = 0
+    while data := await reply.receive(deadline):
+        parts.append(data)
+        size += len(data)
+        if size > limit:
+            if not cut:
+                raise Malformed(f"more than {limit} bytes")
+            break
+    return b"".join(parts)[:limit]

@@ -1,0 +1,183 @@
+"""A committed stream on its way to the caller. From here on nothing is tried again: what fails is told in band."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from llmgw_middleware.dialect.port import CallerDialect, Piece, StreamTap
+from llmgw_middleware.errors import GatewayError
+from llmgw_middleware.model.fault import Fault, FaultKind
+from llmgw_middleware.model.policy import Timeouts
+from llmgw_middleware.policy.classify import error_for
+from llmgw_middleware.transport.port import Reply, TransportError
+
+HEARTBEAT = 15.0
+"""Seconds of silence after which a comment is sent, so that proxies do not close the caller's connection."""
+
+PINGS_UNTIL = 10
+"""How many times ``streamIdle`` an upstream may live on pings and comments alone."""
+
+FINISH_GRACE = 2.0
+"""Seconds that a stream whose end was seen may take to send its terminator."""
+
+DRAIN = 0.25
+"""Seconds that an upstream has to end its body after the terminator, so that the connection can be kept."""
+
+_COMMENT = b": keep-alive\n\n"
+
+End = Literal["served", "truncated", "cancelled"]
+Ended = Callable[[End, str | None], None]
+
+
+class Relay:
+    """The chunks of one answer, whole events only. The caller's pull is the back-pressure on the upstream.
+
+    ``ended`` is called once, with the outcome and the code of what went wrong. A caller that takes nothing for
+    ``caller_stall`` seconds is given up, and so is the upstream.
+    """
+
+    def __init__(
+        self,
+        *,
+        reply: Reply,
+        tap: StreamTap,
+        held: Iterable[Piece],
+        timeouts: Timeouts,
+        caller: CallerDialect | None,
+        ended: Ended,
+    ) -> None:
+        self._reply = reply
+        self._tap = tap
+        self._held = b"".join(piece.data for piece in held)
+        self._caller = caller
+        self._ended: Ended | None = ended
+        self._idle = timeouts.stream_idle or float("inf")
+        self._stall = timeouts.caller_stall
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._content = self._loop.time()
+        self._beat_at = self._heard + HEARTBEAT
+        self._finished_at: float | None = None
+        self._given: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Relay of {self._reply!r}, {'open' if self._ended else 'over'}>"
+
+    def __aiter__(self) -> Relay:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._given = None
+        if self._ended is None:
+            raise StopAsyncIteration
+        try:
+            data = await self._next()
+        except BaseException:
+            await self.aclose()
+            raise
+        if not data:
+            raise StopAsyncIteration
+        self._watch_caller()
+        return data
+
+    async def aclose(self) -> None:
+        """Stop: the upstream is let go. Idempotent; after the stream's own end it changes nothing.
+
+        A caller who leaves with the terminator in hand has been served: official SDKs close right then.
+        """
+        complete = self._tap.done and not self._held and self._tap.fault is None
+        await self._end("served" if complete else "cancelled", None)
+
+    async def _next(self) -> bytes:
+        """Return the next bytes for the caller, or ``b""`` when all has been said."""
+        data, self._held = self._held, b""
+        while not data:
+            if self._tap.done or self._tap.fault is not None:
+                return await self._finish()
+            try:
+                received = await self._reply.receive(self._patience())
+            except TimeoutError:
+                data = self._silence()
+            except TransportError:
+                return await self._break_off(Fault(kind=FaultKind.TRUNCATED))
+            else:
+                data = self._take(received)
+        return data
+
+    def _take(self, received: bytes) -> bytes:
+        now = self._loop.time()
+        pieces = self._tap.feed(received) if received else self._tap.close()
+        self._heard, self._beat_at = now, now + HEARTBEAT
+        if any(piece.content for piece in pieces):
+            self._content = now
+        if self._tap.finished and self._finished_at is None:
+            self._finished_at = now
+        return b"".join(piece.data for piece in pieces) if len(pieces) != 1 else pieces[0].data
+
+    def _patience(self) -> float:
+        """Return until when the upstream may be silent before something has to be done about it."""
+        if self._finished_at is not None:
+            return self._finished_at + FINISH_GRACE
+        return min(self._heard + self._idle, self._content + PINGS_UNTIL * self._idle, self._beat_at)
+
+    def _silence(self) -> bytes:
+        now = self._loop.time()
+        if self._finished_at is not None:
+            return b"".join(piece.data for piece in self._tap.close())
+        if now >= min(self._heard + self._idle, self._content + PINGS_UNTIL * self._idle):
+            self._tap.fault = Fault(kind=FaultKind.SILENT)
+            return b""
+        self._beat_at = now + HEARTBEAT
+        return _COMMENT if self._caller is not None else b""
+
+    async def _finish(self) -> bytes:
+        if self._tap.fault is not None:
+            return await self._break_off(self._tap.fault)
+        # Whatever happens now, the answer is complete; only the connection may not be fit for another.
+        with contextlib.suppress(TimeoutError, TransportError):
+            await self._reply.receive(self._loop.time() + DRAIN)
+        await self._end("served", None)
+        return b""
+
+    async def _break_off(self, fault: Fault) -> bytes:
+        """Tell the caller of a failure after commit: an error event, and nothing that looks like an end.
+
+        An answer without a dialect has no way to say it: raising makes the door cut the connection.
+        """
+        error: GatewayError = error_for(fault)
+        await self._end("truncated", error.error_code)
+        if self._caller is None:
+            raise error
+        return self._caller.write_stream_error(error)
+
+    async def _end(self, outcome: End, code: str | None) -> None:
+        ended, self._ended = self._ended, None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if ended is None:
+            return
+        try:
+            await self._reply.aclose()
+        finally:
+            ended(outcome, code)
+
+    def _watch_caller(self) -> None:
+        """Note that the caller has been given something; one timer per stream looks whether it takes it."""
+        self._given = self._loop.time()
+        if self._watch is None and self._stall is not None and self._ended is not None:
+            self._watch = self._loop.call_later(self._stall, self._look_at_caller)
+
+    def _look_at_caller(self) -> None:
+        self._watch = None
+        if self._ended is None or self._stall is None:
+            return
+        waited = 0.0 if self._given is None else self._loop.time() - self._given
+        if waited < self._stall:
+            self._watch = self._loop.call_later(self._stall - waited, self._look_at_caller)
+        else:
+            self._closing = self._loop.create_task(self._end("cancelled", "caller_stalled"))

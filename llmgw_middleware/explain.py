@@ -1,0 +1,151 @@
+"""A dry run: where a request would go and why, without any network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from llmgw_middleware.admission import admit, denial, model_asked, operation_asked
+from llmgw_middleware.choice import Chooser
+from llmgw_middleware.errors import GatewayError
+from llmgw_middleware.facts import Facts
+from llmgw_middleware.match.paths import check_path
+from llmgw_middleware.match.table import Selection
+from llmgw_middleware.model.decision import RuleTrace, SplitChoice
+from llmgw_middleware.model.http import Request
+from llmgw_middleware.model.identity import Identity
+from llmgw_middleware.model.place import Place
+from llmgw_middleware.model.route import Route
+from llmgw_middleware.policy.pool import Target
+from llmgw_middleware.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One attempt of the plan: which backend of which target, and the model it would be sent."""
+
+    target: str
+    backend: str
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a request goes where it goes. ``backend`` is the leaf tried first; ``plan`` the attempts in their order.
+
+    ``error`` is what the caller would be told where the outcome is ``error``, ``no_route`` or a deny rule's answer.
+    """
+
+    outcome: Literal["route", "no_route", "pass", "error"]
+    identity: Identity
+    place: Place
+    rules: tuple[RuleTrace, ...] = ()
+    route: str | None = None
+    pool: str | None = None
+    backend: str | None = None
+    model: str | None = None
+    split: SplitChoice | None = None
+    plan: tuple[Step, ...] = ()
+    error: GatewayError | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the public shape of ``llmgw explain --json``."""
+        return {
+            "outcome": self.outcome,
+            "route": self.route,
+            "backend": self.backend,
+            "pool": self.pool,
+            "model": self.model,
+            "rules": [_rule(rule) for rule in self.rules],
+            "split": None if self.split is None else _split(self.split),
+            "identity": {
+                "id": self.identity.id,
+                "authenticated": self.identity.authenticated,
+                "attributes": dict(self.identity.attributes),
+            },
+            "geo": {
+                "country": self.place.country,
+                "regions": sorted(self.place.regions),
+                "source": self.place.source,
+            },
+            "plan": [
+                {"target": step.target, "backend": step.backend, "model": step.model} for step in self.plan
+            ],
+            "error": None
+            if self.error is None
+            else {"code": self.error.error_code, "message": self.error.message},
+        }
+
+
+def _rule(rule: RuleTrace) -> Mapping[str, Any]:
+    return {"name": rule.name, "priority": rule.priority, "matched": rule.matched, "reason": rule.reason}
+
+
+def _split(split: SplitChoice) -> Mapping[str, Any]:
+    return {"name": split.name, "key": split.key, "bucket": split.bucket, "chosen": split.chosen}
+
+
+def explain(snapshot: Snapshot, request: Request, identity: Identity, *, chance: float) -> Explanation:
+    """Decide about ``request`` as the gateway would, and keep every reason. ``chance`` in [0, 1) stands for luck."""
+    facts = Facts(request, identity, snapshot.locator.locate)
+    if not snapshot.intercepted.covers(request.path):
+        return Explanation(outcome="pass", identity=identity, place=facts.place)
+    try:
+        check_path(request.path)
+        selection = snapshot.table.select(facts, trace=True)
+        if selection.route is None:
+            return _unrouted(snapshot, selection, facts)
+        return _routed(snapshot, selection, selection.route, facts, chance)
+    except GatewayError as error:
+        return Explanation(outcome="error", error=error, identity=identity, place=facts.place)
+
+
+def _unrouted(snapshot: Snapshot, selection: Selection, facts: Facts) -> Explanation:
+    passes = snapshot.plan.on_no_route == "pass"
+    return Explanation(
+        outcome="pass" if passes else "no_route",
+        identity=facts.identity,
+        place=facts.place,
+        rules=selection.rules,
+    )
+
+
+def _routed(
+    snapshot: Snapshot, selection: Selection, route: Route, facts: Facts, chance: float
+) -> Explanation:
+    seen = Explanation(
+        outcome="route", identity=facts.identity, place=facts.place, rules=selection.rules, route=route.name
+    )
+    if route.answer is not None:
+        return replace(seen, error=denial(route.answer))
+    chooser = snapshot.choosers[route.name]
+    try:
+        admit(chooser, operation_asked(facts), facts)
+    except GatewayError as error:
+        return replace(seen, outcome="error", error=error)
+    choice = chooser.choose(facts, chance=chance)
+    plan = tuple(_steps(snapshot, chooser, choice.targets, facts))
+    first = choice.targets[0]
+    return replace(
+        seen,
+        pool=first.name if first.is_pool else None,
+        backend=plan[0].backend,
+        model=plan[0].model,
+        split=choice.split,
+        plan=plan,
+    )
+
+
+def _steps(snapshot: Snapshot, chooser: Chooser, targets: Sequence[Target], facts: Facts) -> Iterator[Step]:
+    """Walk through the targets as the attempt loop would if every backend failed."""
+    tried: set[str] = set()
+    asked = chooser.route.rewrite.model or model_asked(facts)
+    for target in targets:
+        while (lease := target.lease(tried=tried)) is not None:
+            lease.release()
+            name = lease.endpoint.name
+            tried.add(name)
+            yield Step(target=target.name, backend=name, model=snapshot.plan.backends[name].model_for(asked))
+            if not target.fallback:
+                break

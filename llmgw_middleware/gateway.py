@@ -1,0 +1,297 @@
+"""The path of a request: identify → select → admit → choose → exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from llmgw_middleware.admission import admit, denial, model_asked, operation_asked
+from llmgw_middleware.attributes import AttributeReader
+from llmgw_middleware.choice import Choice, Chooser
+from llmgw_middleware.dialect.port import CallerDialect, Operation
+from llmgw_middleware.dialect.registry import caller_dialect
+from llmgw_middleware.errors import AuthError, GatewayError, MethodNotAllowed, NotFound
+from llmgw_middleware.exchange.loop import Exchange
+from llmgw_middleware.exchange.order import Order
+from llmgw_middleware.facts import Facts
+from llmgw_middleware.geo import Locator
+from llmgw_middleware.lifespan import Loops
+from llmgw_middleware.match.paths import check_path
+from llmgw_middleware.match.table import Selection
+from llmgw_middleware.model.decision import Decision
+from llmgw_middleware.model.http import Header, Pass, Request, Response
+from llmgw_middleware.model.plan import Plan
+from llmgw_middleware.model.route import Route
+from llmgw_middleware.observe.answer import REQUEST_ID, decision_headers, request_id_of, retry_headers
+from llmgw_middleware.observe.log import RequestLog
+from llmgw_middleware.observe.observer import Observer
+from llmgw_middleware.observe.recorder import Recorder
+from llmgw_middleware.policy.deadline import Deadline
+from llmgw_middleware.snapshot import Snapshot
+from llmgw_middleware.transport.port import Transport
+from llmgw_middleware.watch import Watcher
+
+log = logging.getLogger("llmgw")
+
+
+class Gateway:
+    """Answers LLM requests by the configuration in force, which ``reload`` swaps in one step.
+
+    Thread-safe but for ``handle``, ``aopen`` and ``aclose``, which belong to the running event loop. ``make_transport``
+    is called once per loop; ``observers`` hear of every finished request.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        rebuild: Callable[[], Snapshot],
+        make_transport: Callable[[], Transport],
+        observers: tuple[Observer, ...] = (),
+        rng: random.Random | None = None,
+    ) -> None:
+        self._snapshot = snapshot
+        self._rebuild = rebuild
+        watcher = Watcher(snapshot.plan.sources, self.reload)
+        self._loops = Loops(make_transport, watcher.run if watcher.sources else None)
+        self._rng = rng or random.Random()  # noqa: S311 - it spreads load, it guards nothing
+        self.recorder = Recorder()
+        self._observers: tuple[Observer, ...] = (self.recorder, RequestLog(), *observers)
+
+    def __repr__(self) -> str:
+        plan = self.plan
+        return (
+            f"<Gateway [{len(plan.routes)} routes, {len(plan.backends)} backends, {len(plan.pools)} pools]>"
+        )
+
+    @property
+    def plan(self) -> Plan:
+        """The configuration in force."""
+        return self._snapshot.plan
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The compiled configuration in force, for dry runs."""
+        return self._snapshot
+
+    @property
+    def attributes(self) -> AttributeReader:
+        """Reads what the configuration asks of the host's user."""
+        return self._snapshot.attributes
+
+    @property
+    def locator(self) -> Locator:
+        """Finds a caller's address and country."""
+        return self._snapshot.locator
+
+    @property
+    def uses_identity(self) -> bool:
+        """Whether any rule needs to know who calls."""
+        return self._snapshot.uses_identity
+
+    def intercepts(self, method: str, path: str) -> bool:
+        """Whether a request is the gateway's. ``path`` is raw and below the mount point; OPTIONS stays the host's."""
+        return self._snapshot.intercepted.covers(path) and method != "OPTIONS"
+
+    def reload(self) -> None:
+        """Read the configuration again and swap it in; raises ConfigError and keeps the old one if it is wrong.
+
+        Requests in flight finish on the one they began with.
+        """
+        self._snapshot = self._rebuild()
+        log.info("configuration reloaded: %r", self)
+
+    async def aopen(self) -> None:
+        """Start what runs beside the path on this event loop. Idempotent; ``handle`` does it by itself."""
+        self._loops.current().check(self._snapshot.checkers)
+
+    async def aclose(self) -> None:
+        """Close this event loop's connections and tasks. Idempotent."""
+        await self._loops.aclose()
+
+    def refuse(self, error: GatewayError, *, path: str, request_id: str | None = None) -> Response:
+        """Return an error in the caller's dialect, for what a door refuses before ``handle``."""
+        return _refusal(error, caller_dialect(path), request_id or secrets.token_hex(16))
+
+    async def handle(self, request: Request) -> Response | Pass:
+        """Answer ``request``. Never raises but for cancellation; every request is settled exactly once."""
+        passage = _Passage(self._snapshot, self._loops, self._observers, request)
+        try:
+            return passage.finish(await passage.answer(chance=self._rng.random()))
+        except GatewayError as error:
+            return passage.fail(error)
+        except asyncio.CancelledError:
+            passage.settle("cancelled")
+            raise
+        except Exception:
+            # The one border: a fault of our own becomes a 500 that tells only the log what happened.
+            log.exception("request %s failed inside the gateway", passage.decision.request_id)
+            return passage.fail(
+                GatewayError("The gateway failed. Its log has the reason under this request id.")
+            )
+
+
+class _Passage:
+    """One request on its way through the house, and the record of it."""
+
+    def __init__(
+        self, snapshot: Snapshot, loops: Loops, observers: tuple[Observer, ...], request: Request
+    ) -> None:
+        self._snapshot = snapshot
+        self._loops = loops
+        self._observers = observers
+        self._request = request
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self._caller: CallerDialect = caller_dialect(request.path)
+        self.decision = Decision(
+            request_id=request_id_of(request.headers) or secrets.token_hex(16),
+            started=time.time(),
+            method=request.method,
+            path=request.path,
+        )
+
+    async def answer(self, *, chance: float) -> Response | Pass:
+        """Go the whole way. ``chance`` in [0, 1) serves splits without a sticky key."""
+        check_path(self._request.path)
+        facts = await self.identify()
+        operation = operation_asked(facts)
+        if operation is Operation.MODELS:
+            return self.listing(facts)
+        selection = self.select(facts)
+        if selection.route is None:
+            return self.no_route(selection, facts)
+        chooser = self.admit(selection.route, operation, facts)
+        choice = self.choose(chooser, facts, chance)
+        return await self.exchange(operation, chooser, choice, facts)
+
+    async def identify(self) -> Facts:
+        """Ask the host who calls: all that rules may see follows from the request and that."""
+        identity = await self._request.identify()
+        self.decision.identity = identity
+        if self._snapshot.plan.identity.require and not identity.authenticated:
+            raise AuthError("Log in first: this gateway serves no anonymous callers.")
+        return Facts(self._request, identity, self._snapshot.locator.locate)
+
+    def select(self, facts: Facts) -> Selection:
+        """Find the first rule whose every condition holds."""
+        selection = self._snapshot.table.select(facts)
+        if selection.route is not None:
+            self.decision.route = selection.route.name
+        return selection
+
+    def admit(self, route: Route, operation: Operation, facts: Facts) -> Chooser:
+        """Refuse what the route denies, or does not offer."""
+        if route.answer is not None:
+            raise denial(route.answer)
+        self.decision.model_asked = model_asked(facts)
+        chooser = self._snapshot.choosers[route.name]
+        admit(chooser, operation, facts)
+        return chooser
+
+    def choose(self, chooser: Chooser, facts: Facts, chance: float) -> Choice:
+        """Pick the side of a split, and with it the targets to ask in turn."""
+        choice = chooser.choose(facts, chance=chance)
+        self.decision.split = choice.split
+        self.decision.target = choice.targets[0].name
+        return choice
+
+    async def exchange(
+        self, operation: Operation, chooser: Chooser, choice: Choice, facts: Facts
+    ) -> Response:
+        """Run the request against its targets."""
+        opaque = operation is Operation.OPAQUE
+        stream = not opaque and facts.body.true("stream")
+        self.decision.stream = stream
+        bound = self._loops.current()
+        bound.check(self._snapshot.checkers)
+        order = Order(
+            request=self._request,
+            operation=operation,
+            fields=None if opaque else facts.body.fields(),
+            model=chooser.route.rewrite.model or self.decision.model_asked,
+            stream=stream,
+            show_usage=stream and facts.body.get(("stream_options", "include_usage")) is True,
+            rewrite=chooser.route.rewrite,
+            targets=choice.targets,
+            timeouts_for=chooser.timeouts_for,
+            began=self._began,
+            deadline=Deadline.after(chooser.read, now=self._began),
+            decision=self.decision,
+            caller=self._caller,
+            settle=self._settle,
+        )
+        return await Exchange(self._snapshot.upstreams, bound.transport).run(order)
+
+    def listing(self, facts: Facts) -> Response:
+        """List the models of the routes that this caller could take."""
+        routes = self._snapshot.table.open_to(facts)
+        names = dict.fromkeys(
+            n for r in routes if r.answer is None for n in self._snapshot.choosers[r.name].offered
+        )
+        self.settle("served", status=200)
+        headers = ((b"content-type", b"application/json"), (b"cache-control", b"private"))
+        return Response(
+            status=200, headers=headers, body=self._caller.write_models(tuple(names)), decision=self.decision
+        )
+
+    def no_route(self, selection: Selection, facts: Facts) -> Pass:
+        """Say why nothing matched, or give the request back to the host."""
+        if self._snapshot.plan.on_no_route == "pass":
+            self.settle("pass")
+            return Pass(decision=self.decision)
+        if selection.allow:
+            raise MethodNotAllowed(f"{self._request.method} is not allowed here.", allow=selection.allow)
+        if selection.needed_body and not facts.body.readable:
+            facts.body.fields()  # raises what is wrong with it
+        raise NotFound("No route matches this request, and there is no default route.")
+
+    def finish(self, answer: Response | Pass) -> Response | Pass:
+        """Put on the answer what it says of its decision."""
+        if isinstance(answer, Pass):
+            return answer
+        return self._signed(answer, (REQUEST_ID, self.decision.request_id.encode()))
+
+    def _signed(self, answer: Response, *more: Header) -> Response:
+        decision, headers = self.decision, (*answer.headers, *more)
+        if self._snapshot.plan.debug_headers or decision.identity.attributes.get("staff") is True:
+            headers += decision_headers(decision, elapsed=self._clock() - self._began)
+        return replace(answer, headers=headers, decision=decision)
+
+    def fail(self, error: GatewayError) -> Response:
+        """Tell the caller of an error, in the caller's dialect."""
+        self.settle("error", status=error.status_code, code=error.error_code)
+        return self._signed(_refusal(error, self._caller, self.decision.request_id))
+
+    def settle(
+        self,
+        outcome: Literal["served", "error", "pass", "cancelled"],
+        *,
+        status: int | None = None,
+        code: str | None = None,
+    ) -> None:
+        """Close the record of a request that no stream outlives."""
+        self.decision.outcome, self.decision.status, self.decision.code = outcome, status, code
+        self._settle()
+
+    def _settle(self) -> None:
+        decision = self.decision
+        decision.duration = self._clock() - self._began
+        decision.cost = self._snapshot.cost(decision)
+        for observer in self._observers:
+            try:
+                observer.finished(decision)
+            except Exception:
+                log.exception("%r failed on request %s", observer, decision.request_id)
+
+
+def _refusal(error: GatewayError, caller: CallerDialect, request_id: str) -> Response:
+    content, body = caller.write_error(error, request_id=request_id)
+    headers = (*content, *error.headers, *retry_headers(error.retry_after), (REQUEST_ID, request_id.encode()))
+    return Response(status=error.status_code, headers=headers, body=body)

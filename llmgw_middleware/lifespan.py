@@ -1,0 +1,78 @@
+"""What is bound to an event loop: the transport, and the tasks beside the path. One set per running loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from llmgw_middleware.health import Checker, start
+from llmgw_middleware.transport.port import Transport
+
+
+class Bound:
+    """The parts of a gateway that live on one loop."""
+
+    def __init__(self, transport: Transport, watch: Callable[[], Coroutine[None, None, None]] | None) -> None:
+        self.transport = transport
+        self._standing = [] if watch is None else [asyncio.create_task(watch(), name="watch configuration")]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._checkers: tuple[Checker, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Bound {self.transport!r} [{len(self._standing) + len(self._tasks)} tasks]>"
+
+    def check(self, checkers: tuple[Checker, ...]) -> None:
+        """Run these health checks in place of those before."""
+        if checkers is not self._checkers:
+            self._stop()
+            self._checkers = checkers
+            self._tasks = list(start(checkers, self.transport))
+
+    async def aclose(self) -> None:
+        """Stop the tasks and close every connection."""
+        tasks = [*self._stop(), *self._standing]
+        for task in self._standing:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.transport.aclose()
+
+    def _stop(self) -> list[asyncio.Task[None]]:
+        tasks, self._tasks, self._checkers = self._tasks, [], ()
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+
+class Loops:
+    """The bound parts by loop. Test clients and ``asyncio.run`` bring new loops; those that closed are forgotten.
+
+    ``watch`` runs beside the path for as long as its loop. A weak dictionary would not do: a loop's own tasks keep
+    it alive.
+    """
+
+    def __init__(
+        self,
+        make_transport: Callable[[], Transport],
+        watch: Callable[[], Coroutine[None, None, None]] | None = None,
+    ) -> None:
+        self._make = make_transport
+        self._watch = watch
+        self._bound: dict[asyncio.AbstractEventLoop, Bound] = {}
+
+    def __repr__(self) -> str:
+        return f"<Loops {list(self._bound.values())}>"
+
+    def current(self) -> Bound:
+        """Return the running loop's part, made now if there is none."""
+        loop = asyncio.get_running_loop()
+        bound = self._bound.get(loop)
+        if bound is None:
+            self._bound = {known: part for known, part in self._bound.items() if not known.is_closed()}
+            bound = self._bound[loop] = Bound(self._make(), self._watch)
+        return bound
+
+    async def aclose(self) -> None:
+        """Close the running loop's part. Idempotent."""
+        bound = self._bound.pop(asyncio.get_running_loop(), None)
+        if bound is not None:
+            await bound.aclose()

@@ -1,0 +1,49 @@
+"""One line per request on the logger ``llmgw``. No prompt, no key, no user's name."""
+
+from __future__ import annotations
+
+import logging
+
+from llmgw_middleware.model.decision import Decision
+
+log = logging.getLogger("llmgw")
+
+
+class RequestLog:
+    """Writes an INFO record per finished request, a WARNING for one that failed on our side or the upstream's.
+
+    The fields stand in the record's ``extra`` too, under ``llmgw_`` names, for structured formatters.
+    """
+
+    def finished(self, decision: Decision) -> None:
+        """Log ``decision`` if anybody listens at its level."""
+        failed = decision.outcome == "truncated" or (decision.status or 0) >= 500  # noqa: PLR2004 - not the caller's fault
+        level = logging.WARNING if failed else logging.INFO
+        if log.isEnabledFor(level):
+            log.log(level, "%s", line(decision), extra={f"llmgw_{k}": v for k, v in fields(decision).items()})
+
+
+def fields(decision: Decision) -> dict[str, object]:
+    """Return what is logged of a decision, under stable names."""
+    return {
+        "request_id": decision.request_id,
+        "method": decision.method,
+        "path": decision.path,
+        "route": decision.route,
+        "backend": decision.backend,
+        "model": decision.model_sent,
+        "status": decision.status,
+        "outcome": decision.outcome,
+        "code": decision.code,
+        "attempts": len(decision.attempts),
+        "duration_ms": None if decision.duration is None else round(decision.duration * 1000, 1),
+        "first_token_ms": None if decision.first_token is None else round(decision.first_token * 1000, 1),
+        "input_tokens": None if decision.usage is None else decision.usage.input,
+        "output_tokens": None if decision.usage is None else decision.usage.output,
+        "cost_usd": decision.cost,
+    }
+
+
+def line(decision: Decision) -> str:
+    """Return a decision as ``key=value`` words; what is not known is left out."""
+    return " ".join(f"{name}={value}" for name, value in fields(decision).items() if value is not None)
