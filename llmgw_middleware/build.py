@@ -20,7 +20,7 @@ from llmgw_middleware.geo import Locator
 from llmgw_middleware.health import Checker
 from llmgw_middleware.match.paths import Interceptor
 from llmgw_middleware.match.table import RouteTable
-from llmgw_middleware.model.backend import Pool
+from llmgw_middleware.model.backend import HealthCheck, Pool
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.route import Route
 from llmgw_middleware.model.usage import Price
@@ -118,12 +118,15 @@ def _pool(pool: Pool) -> Target:
         Endpoint(
             member.backend,
             weight=member.weight,
-            health=check
-            and HealthVerdict(unhealthy_after=check.unhealthy_after, healthy_after=check.healthy_after),
+            health=None if check is None else _verdict(check),
         )
         for member in pool.members
     ]
     return Target(pool.name, endpoints, STRATEGIES[pool.strategy](), fallback=pool.fallback)
+
+
+def _verdict(check: HealthCheck) -> HealthVerdict:
+    return HealthVerdict(unhealthy_after=check.unhealthy_after, healthy_after=check.healthy_after)
 
 
 def _prices(plan: Plan) -> dict[tuple[str, str], Price]:
