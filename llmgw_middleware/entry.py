@@ -37,6 +37,9 @@ logger = logging.getLogger("llmgw")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing (RFC 9110 §9.2.1): the origin rule lets them through."""
 
+PATH_SAFE = "/:@!$&'()*+,;=~"
+"""What a path may hold unescaped (RFC 3986 §3.3)."""
+
 JSON_OPERATIONS = frozenset({Operation.CHAT, Operation.EMBEDDINGS})
 
 Hook = Callable[[HostRequest], Any]
@@ -145,6 +148,7 @@ class Resolver:
     def __init__(self, gateway: Waist, hook: Hook | None, builtin: Hook) -> None:
         self._gateway = gateway
         self._ask = builtin if hook is None else hook
+        self._async = is_async(self._ask)
         self.custom = hook is not None
 
     def __repr__(self) -> str:
@@ -165,7 +169,7 @@ class Resolver:
 
     async def aresolve(self, request: HostRequest, *, in_thread: InThread = asyncio.to_thread) -> Identity:
         """Resolve from the event loop; a synchronous hook, attributes included, is run by ``in_thread``."""
-        if not is_async(self._ask):
+        if not self._async:
             return await in_thread(self.resolve, request)
         try:
             return self._identity(await self._ask(request), request)

@@ -35,7 +35,7 @@ HEARTBEAT = b": keep-alive\n\n"
 _EVENT_ENDS = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 
-class CallerGone(Exception):  # noqa: N818 - not an error: nobody is left to tell
+class CallerGone(Exception):
     """The caller left before there was an answer."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from llmgw_middleware.entry import (
+    PATH_SAFE,
     Door,
     Found,
     Handle,
@@ -266,7 +267,7 @@ def raw_path(environ: Environ) -> str:
         raw = below_mount(path, _text(environ.get("SCRIPT_NAME", "")))
         if unquote(raw, errors="surrogateescape") == _text(info):
             return raw
-    return quote(info.encode("latin-1"), safe="/:@!$&'()*+,;=~")
+    return quote(info.encode("latin-1"), safe=PATH_SAFE)
 
 
 def headers_of(environ: Environ) -> tuple[Header, ...]:

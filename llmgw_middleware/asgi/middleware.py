@@ -1,0 +1,257 @@
+"""The gateway as pure ASGI middleware."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from urllib.parse import quote, unquote
+
+from llmgw_middleware.asgi.lifespan import Lifespan, check_order, refuse
+from llmgw_middleware.asgi.presence import Presence
+from llmgw_middleware.asgi.scope_user import found_in
+from llmgw_middleware.asgi.shapes import App, Message, Receive, Scope, Send
+from llmgw_middleware.entry import (
+    PATH_SAFE,
+    Door,
+    Found,
+    Handle,
+    Hook,
+    Waist,
+    below_mount,
+    framed,
+    joined,
+    unavailable,
+)
+from llmgw_middleware.errors import ConfigError, GatewayError
+from llmgw_middleware.loop_thread import CallerGone
+from llmgw_middleware.model.http import HostRequest, Pass, Request, Response, Stream
+from llmgw_middleware.model.identity import Identity
+from llmgw_middleware.startup import Source, gateway_for
+
+GONE = Response(status=499)
+"""Sent when the caller left before anything was: nobody reads it, but middleware around us expects an answer."""
+
+
+class LLMGatewayMiddleware:
+    """ASGI middleware: answers the configured LLM paths, gives everything else to ``app`` untouched.
+
+    It must stand inside whatever sets ``scope["user"]`` or ``scope["session"]``: with ``add_middleware`` it is added
+    first. ``config``: a mapping, or files; ``gateway``: a ready one instead. ``identify``: tells who calls, a function
+    of ``HostRequest`` or ``module:function``; a plain function runs in a worker thread. ``trusted_origins``: other
+    sites whose pages may call with the visitor's session. ``enabled`` False passes everything through.
+    ``LLMGW_CONFIG`` and ``LLMGW_ENABLED`` in the environment win.
+
+    Raises ConfigError, naming every problem. Inside a running event loop the refusal is kept for the server's
+    ``lifespan.startup``: frameworks build their middleware there, and take an exception for a missing lifespan.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        config: Source | None = None,
+        gateway: Waist | None = None,
+        identify: str | Hook | None = None,
+        trusted_origins: Iterable[str] = (),
+        enabled: bool | None = None,
+    ) -> None:
+        self.app = app
+        self.gateway: Waist | None = None
+        self._refusal: ConfigError | None = None
+        try:
+            self.gateway = gateway_for(config, gateway=gateway, enabled=enabled)
+            if self.gateway is not None:
+                self._door = Door(
+                    self.gateway, builtin=self._found, identify=identify, trusted_origins=trusted_origins
+                )
+        except ConfigError as error:
+            if not _in_event_loop():
+                raise
+            self._refusal = error
+
+    def __repr__(self) -> str:
+        return f"<LLMGatewayMiddleware {'off' if self.gateway is None else repr(self.gateway)}>"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or call the application with the very same arguments."""
+        gateway = self.gateway
+        if scope["type"] == "http" and gateway is not None:
+            path = path_of(scope)
+            if gateway.intercepts(scope["method"], path):
+                await _Visit(self._door, scope, receive, send, path).run(self.app)
+                return
+        elif scope["type"] == "lifespan" and gateway is not None:
+            await self._live(gateway, scope, receive, send)
+            return
+        elif self._refusal is not None:
+            await self._refuse(self._refusal, scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    async def _live(self, gateway: Waist, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            check_order(scope, type(self))
+        except ConfigError as error:
+            await refuse(receive, send, error)
+        else:
+            await Lifespan(self.app, gateway, scope, receive, send).run()
+
+    async def _refuse(self, error: ConfigError, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            raise error
+        await refuse(receive, send, error)
+
+    async def _found(self, request: HostRequest) -> Found | None:
+        """Tell whom the application's own middleware has put into the scope."""
+        found = found_in(request.native, request.headers)
+        if found is None and self.gateway is not None and self.gateway.uses_identity:
+            raise unavailable(
+                "Put the gateway inside Session- and AuthenticationMiddleware (add it before them), "
+                "or pass identify= to LLMGatewayMiddleware."
+            )
+        return found
+
+
+class _Visit:
+    """One request at the door."""
+
+    def __init__(self, door: Door, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        self._door = door
+        self._scope = scope
+        self._receive = receive
+        self._tell = send
+        self._path = path
+        self._headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
+        self._started = False
+
+    async def run(self, app: App) -> None:
+        """Answer, or give the request back to ``app`` when no rule matches."""
+        try:
+            await self._run(app)
+        except CallerGone:
+            if not self._started:
+                with suppress(CallerGone):
+                    await self._finish(GONE)
+
+    async def _run(self, app: App) -> None:
+        try:
+            self._door.check_head(self._scope["method"], self._path, self._headers)
+            body = await self._read()
+        except GatewayError as error:
+            await self._finish(self._door.refuse(error, self._path, self._headers))
+            return
+        answer = await self._serve(body)
+        if isinstance(answer, Pass):
+            await app(self._scope, self._replay(body), self._tell)
+        else:
+            await self._finish(answer)
+
+    async def _read(self) -> bytes:
+        body = bytearray()
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise CallerGone
+            body += message.get("body", b"")
+            self._door.check_size(len(body))
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    async def _serve(self, body: bytes) -> Response | Pass:
+        """Have the request answered, a stream sent but for its end; raises CallerGone if the caller leaves."""
+        gateway = self._door.gateway
+        async with Presence(self._receive) as presence:
+            answer = await gateway.handle(self._request(body))
+            self._scope["llmgw"] = Handle(gateway=gateway, decision=answer.decision)
+            if isinstance(answer, Response) and answer.stream is not None:
+                await self._relay(answer, answer.stream)
+        if presence.left:
+            raise CallerGone
+        return answer
+
+    def _request(self, body: bytes) -> Request:
+        scope = self._scope
+        client = scope.get("client")
+        return Request(
+            method=scope["method"],
+            path=self._path,
+            query=scope.get("query_string", b""),
+            headers=self._headers,
+            body=body,
+            scheme=scope.get("scheme", "http"),
+            peer=client[0] if client else None,
+            identify=self._identify,
+        )
+
+    async def _identify(self) -> Identity:
+        scope = self._scope
+        client = scope.get("client")
+        request = HostRequest(
+            method=scope["method"],
+            path=self._path,
+            headers=joined(self._headers),
+            client=client[0] if client else None,
+            native=scope,
+        )
+        return await self._door.aidentify(request, self._headers)
+
+    async def _relay(self, answer: Response, stream: Stream) -> None:
+        try:
+            await self._begin(answer)
+            async for chunk in stream:
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            await stream.aclose()
+
+    async def _finish(self, answer: Response) -> None:
+        if answer.stream is None:
+            await self._begin(answer)
+        await self._send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+    async def _begin(self, answer: Response) -> None:
+        self._started = True
+        await self._send(
+            {"type": "http.response.start", "status": answer.status, "headers": list(framed(answer))}
+        )
+
+    async def _send(self, message: Message) -> None:
+        try:
+            await self._tell(message)
+        except OSError as error:  # how ASGI 2.4 tells of a disconnect
+            raise CallerGone from error
+
+    def _replay(self, body: bytes) -> Receive:
+        """Return a ``receive`` that gives the body once more, then goes on as before."""
+        given = False
+
+        async def receive() -> Message:
+            nonlocal given
+            if given:
+                return await self._receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        return receive
+
+
+def path_of(scope: Scope) -> str:
+    """Return the percent-encoded path below ``root_path``, as the caller wrote it where the server tells.
+
+    Where something in between has rewritten ``path`` that decides, as it is what the application would see.
+    """
+    path: str = scope["path"]
+    raw: bytes | None = scope.get("raw_path")
+    sent = path if raw is None else raw.decode("latin-1")
+    if raw is None or (sent != path and unquote(sent) != path):
+        sent = quote(path, safe=PATH_SAFE)
+    mount: str = scope.get("root_path", "")
+    return below_mount(sent, mount) if mount else sent
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""Notices that an ASGI caller leaves, while something else is being done for it."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from llmgw_middleware.asgi.shapes import Receive
+
+
+class Presence:
+    """Reads ``receive()`` beside the task that entered it and cancels that task when the caller leaves.
+
+    ::
+
+        async with Presence(receive) as presence:
+            answer = await work()          # cancelled, and waited for, when the caller leaves
+        if presence.left: ...
+
+    Only the cancellation that it caused itself is kept from going further, as ``asyncio.timeout`` does it; one that
+    comes from outside passes.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.left = False
+
+    def __repr__(self) -> str:
+        return f"<Presence {'left' if self.left else 'here'}>"
+
+    async def __aenter__(self) -> Self:
+        owner = asyncio.current_task()
+        if owner is None:
+            raise RuntimeError("a caller can only be watched from a task")
+        self._owner = owner
+        self._cancelling = owner.cancelling()
+        self._watch = asyncio.create_task(self._until_left())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._watch.cancel()
+        await asyncio.wait([self._watch])
+        if self._watch.cancelled():
+            return False
+        failure = self._watch.exception()
+        if failure is not None and kind is None:
+            raise failure
+        ours = self.left and self._owner.uncancel() <= self._cancelling
+        return ours and kind is not None and issubclass(kind, asyncio.CancelledError)
+
+    async def _until_left(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass  # a body that the server gives twice, or a message of an extension
+        self.left = True
+        self._owner.cancel()
