@@ -143,6 +143,10 @@ class ScriptedUpstream:
         """Wait until exactly ``count`` connections are open. Raises TimeoutError."""
         self._until(lambda: len(self._connections) == count, timeout, f"{count} open connections")
 
+    def wait_sent(self, count: int, timeout: float = 5.0) -> None:
+        """Wait until the kernel has taken ``count`` bytes in all. Raises TimeoutError."""
+        self._until(lambda: self.bytes_sent >= count, timeout, f"{count} bytes sent")
+
     def wait_stalled(self, quiet: float = 0.3, timeout: float = 10.0) -> None:
         """Wait until a caller has taken nothing for ``quiet`` seconds although there is something to send.
 
@@ -234,6 +238,7 @@ class ScriptedUpstream:
         """Count bytes that the kernel has taken."""
         with self._changed:
             self.bytes_sent += count
+            self._changed.notify_all()
 
     def next_play(self) -> Play:
         """Return the next script, or the default."""
