@@ -38,7 +38,8 @@ class Backend:
 
     ``url`` is None while the backend is only named (*unresolved*): it can be explained, not served. ``bare`` marks a
     URL without a path (``host:port`` of seed 000): such a backend gets the caller's validated path and query.
-    ``models`` maps an alias, exact or with a trailing ``*``, to what is sent; ``model`` is always sent.
+    ``models`` maps an alias, exact or with a trailing ``*``, to what is sent; ``model`` is always sent. ``where`` is
+    ``file:line``.
     """
 
     name: str
@@ -50,7 +51,8 @@ class Backend:
     model: str | None = None
     price: Price | None = None
     timeouts: Timeouts = Timeouts()
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    where: str = field(default="", compare=False)
 
     @property
     def resolved(self) -> bool:
@@ -93,10 +95,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Backends that answer for one another. ``fallback``: the next one is tried on an error."""
+    """Backends that answer for one another. ``fallback``: the next one is tried on an error. ``where``: ``file:line``."""
 
     name: str
     members: tuple[Member, ...]
     strategy: Literal["round-robin", "weighted"] = "round-robin"
     fallback: bool = False
     health_check: HealthCheck | None = None
+    where: str = field(default="", compare=False)

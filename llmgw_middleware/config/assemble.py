@@ -1,0 +1,57 @@
+"""The whole configuration's words to a plan."""
+
+from __future__ import annotations
+
+import re
+
+from llmgw_middleware.config.conditions import ConditionReader
+from llmgw_middleware.config.intercepted import paths_of
+from llmgw_middleware.config.problem import Report
+from llmgw_middleware.config.rules import RouteReader
+from llmgw_middleware.config.targets import Targets
+from llmgw_middleware.config.times import timeouts
+from llmgw_middleware.config.words.configuration import Configuration
+from llmgw_middleware.config.words.gateway import IdentityWord
+from llmgw_middleware.model.plan import Geography, IdentityRules, Plan
+from llmgw_middleware.model.policy import DEFAULT_TIMEOUTS
+
+_ATTRIBUTE_PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*(?::[A-Za-z_]\w*(?:\.\w+)*)?")
+
+
+def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> Plan:
+    """Return the plan. What does not fit together is reported; then the plan is not to be used."""
+    gateway = words.gateway
+    conditions = ConditionReader(words.geo.regions, report)
+    targets = Targets(words.backends, report)
+    routes = RouteReader(conditions, targets, report).routes(words.routes)
+    paths = conditions.paths(gateway.paths, lambda *steps: gateway.at("paths", *steps))
+    pools = targets.pools()
+    return Plan(
+        paths=paths_of(routes) if gateway.paths is None else paths,
+        routes=routes,
+        backends=targets.backends(),
+        pools=pools,
+        timeouts=timeouts(gateway.timeout).over(DEFAULT_TIMEOUTS),
+        max_body_size=gateway.max_body_size,
+        trusted_proxies=gateway.trusted_proxies,
+        debug_headers=gateway.debug_headers,
+        on_no_route=gateway.on_no_route,
+        identity=_identity(words.identity, report),
+        geography=Geography(
+            header=words.geo.header,
+            database=words.geo.database,
+            regions={name: frozenset(codes) for name, codes in words.geo.regions.items()},
+        ),
+        sources=sources,
+    )
+
+
+def _identity(word: IdentityWord, report: Report) -> IdentityRules:
+    for name, path in word.attributes.items():
+        if not _ATTRIBUTE_PATH.fullmatch(path):
+            report.error(
+                "bad_value",
+                word.at("attributes", name),
+                f'The attribute "{name}" is read by a dotted path such as user.profile.tier, or by module:function.',
+            )
+    return IdentityRules(require=word.require, attributes=word.attributes, default=word.default)

@@ -1,0 +1,76 @@
+"""From files or Python values to a plan, with every problem and its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from llmgw_middleware.config.assemble import assemble
+from llmgw_middleware.config.interpolate import Interpolation
+from llmgw_middleware.config.merge import merge
+from llmgw_middleware.config.problem import Problem, Report
+from llmgw_middleware.config.source import Source, read
+from llmgw_middleware.config.tree import Scalar, Table, find
+from llmgw_middleware.config.words.configuration import Configuration
+from llmgw_middleware.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What loading yields: the plan, unless there are errors, and all problems in the order of their places."""
+
+    plan: Plan | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that make the configuration unusable."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+
+def load(source: Source, *, env: Mapping[str, str], serving: bool) -> Loaded:
+    """Load ``source``; nothing is raised for a wrong configuration.
+
+    ``env`` fills in ``${VAR}``. ``serving`` false: missing variables and backends that are only named are warnings,
+    so that rules can be checked and explained anywhere.
+    """
+    report = Report(lenient=not serving)
+    written = read(source, report)
+    interpolation = Interpolation(env, report)
+    root = merge((interpolation.table(document) for document in written.documents), report)
+    words = _words(root, report)
+    plan = assemble(words, report, written.sources) if words is not None else None
+    return Loaded(plan=None if report.failed else plan, problems=report.sorted(written.files))
+
+
+def _words(root: Table, report: Report) -> Configuration | None:
+    try:
+        return Configuration.model_validate(root, context=report)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            _note(detail, root, report)
+        return None
+
+
+def _note(detail: ErrorDetails, root: Table, report: Report) -> None:
+    """Turn one validation error into a problem at the value's place."""
+    tree, key_at = find(root, detail["loc"])
+    at = key_at if detail["loc"][-1:] == ("[key]",) else tree.at
+    if isinstance(tree, Scalar) and tree.missing:
+        return  # that the variable is not set has been said
+    if detail["type"] == "missing":
+        report.error("missing_key", at, f'The key "{detail["loc"][-1]}" is needed here.')
+        return
+    context = detail.get("ctx", {})
+    message = context.get("message", detail["msg"])
+    report.error(context.get("code", "bad_value"), at, _with_key(message, detail["loc"]), context.get("hint"))
+
+
+def _with_key(message: str, loc: tuple[str | int, ...]) -> str:
+    """Name the key that takes something else; the tags of unions stand in angle brackets."""
+    keys = [step for step in loc if isinstance(step, str) and step[0] not in "<["]
+    return re.sub("^This(?= takes )", f'"{keys[-1]}"', message) if keys else message

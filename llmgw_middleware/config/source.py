@@ -1,0 +1,95 @@
+"""Where a configuration comes from: mappings, files, folders, lists of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmgw_middleware.config import compose, python, toml
+from llmgw_middleware.config.problem import Report
+from llmgw_middleware.config.tree import Items, Position, Table, Tree
+
+Source = Mapping[str, Any] | str | os.PathLike[str] | Sequence[Any]
+"""A mapping, a path, a folder, a list of paths, or a list of routes."""
+
+_SUFFIXES = (".yaml", ".yml", ".json", ".toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What was read: the documents in order, the files they came from, and the files and folders that were named."""
+
+    documents: tuple[Table, ...]
+    files: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+def read(source: Source, report: Report) -> Written:
+    """Return every document of ``source``. Files that cannot be read are reported as ``cannot_read``."""
+    if _holds_values(source):
+        tree = _as_table(python.document(source, report), report)
+        return Written(documents=(tree,) if tree is not None else ())
+    paths = _paths(source)
+    files = [file for path in paths for file in _files(path, report)]
+    tables = [_as_table(tree, report) for file in files for tree in _parse(file, report)]
+    return Written(
+        documents=tuple(table for table in tables if table is not None),
+        files=tuple(str(file) for file in files),
+        sources=tuple(str(path) for path in paths),
+    )
+
+
+def _holds_values(source: Source) -> bool:
+    if isinstance(source, str | os.PathLike):
+        return False
+    return isinstance(source, Mapping) or not source or any(isinstance(item, Mapping) for item in source)
+
+
+def _paths(source: Source) -> list[Path]:
+    if isinstance(source, str | os.PathLike):
+        return [Path(source)]
+    return [Path(item) for item in source]
+
+
+def _files(path: Path, report: Report) -> list[Path]:
+    """Return ``path`` itself, or a folder's configuration files by name. Hidden ones are left out."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(
+        f for f in path.iterdir() if f.suffix in _SUFFIXES and not f.name.startswith(".") and f.is_file()
+    )
+    if not found:
+        report.error(
+            "cannot_read", Position(str(path)), "The folder holds no .yaml, .yml, .json or .toml file."
+        )
+    return found
+
+
+def _parse(file: Path, report: Report) -> list[Tree]:
+    name = str(file)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        report.error("cannot_read", Position(name), f"The file cannot be read: {error.strerror}.")
+        return []
+    except UnicodeDecodeError as error:
+        report.error("cannot_read", Position(name), f"The file is not UTF-8 (byte {error.start}).")
+        return []
+    if file.suffix == ".toml":
+        return toml.document(text, name, report)
+    return compose.documents(compose.json_as_yaml(text) if file.suffix == ".json" else text, name, report)
+
+
+def _as_table(tree: Tree, report: Report) -> Table | None:
+    """Return a document's mapping; a list is a list of routes (seed 000)."""
+    if isinstance(tree, Table):
+        return tree
+    if isinstance(tree, Items):
+        table = Table(tree.at)
+        table.put("routes", tree, tree.at)
+        return table
+    report.error("bad_value", tree.at, "A configuration is a mapping of keys such as routes and backends.")
+    return None

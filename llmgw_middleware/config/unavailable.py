@@ -1,0 +1,58 @@
+"""What the language knows and this version does not do yet.
+
+Such words are refused where they stand, with their position, and never accepted and ignored. Whoever builds a part
+deletes its rows here and adds its words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_DIALECT_KEYS = frozenset(
+    {
+        "api", "apiVersion", "auth", "capabilities", "deployment", "location", "maxEventSize", "maxTokens",
+        "onUnsupported", "preset", "project", "quirks", "region", "supportsPrefill",
+    }
+)  # fmt: skip
+_BACKEND_KEYS = _DIALECT_KEYS | {"contextWindow", "maxInFlight"}
+
+KEYS: Mapping[str, frozenset[str]] = {
+    "configuration": frozenset(
+        {"canaries", "console", "experiments", "manifests", "observe", "policies", "state"}
+    ),
+    "gateway": frozenset({"drainTimeout", "maxInFlight", "maxPending", "queueTimeout", "transform"}),
+    "timeout": frozenset({"streamTotal"}),
+    "identity": frozenset({"cache"}),
+    "route": frozenset(
+        {
+            "circuitBreaker", "limits", "mirror", "onContentFilter", "onDisconnect", "onUnsupported", "replaySafe",
+            "retry", "transform", "when",
+        }
+    ),
+    "match": frozenset({"when"}),
+    "stream": frozenset({"continue"}),
+    "backend": _BACKEND_KEYS,
+    "pool": frozenset({"circuitBreaker"}),
+    "pool member": _BACKEND_KEYS | {"priority"},
+}  # fmt: skip
+"""Keys by the part that would hold them."""
+
+VALUES: Mapping[str, frozenset[str]] = {
+    "provider": frozenset({"anthropic", "azure", "bedrock", "gemini"}),
+    "strategy": frozenset({"cost", "latency", "least-connections", "p2c", "sticky"}),
+    "commit": frozenset({"full"}),
+}
+"""Values by the key that would hold them."""
+
+SHAPES: Mapping[str, str] = {
+    "apiKey": "A list of keys for apiKey",
+    "commit": "A commit window",
+    "enabled": "A feature flag for enabled",
+    "sticky": "A CEL expression as sticky key",
+}
+"""Whole forms of a value, by key: what to call them."""
+
+
+def refusal(what: str) -> str:
+    """Return the sentence for ``what``, a word of this file."""
+    return f"{what} is not available in this version."

@@ -1,0 +1,156 @@
+"""One backend's words, from wherever they stand, to a backend."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from llmgw_middleware.config.address import address
+from llmgw_middleware.config.problem import Report
+from llmgw_middleware.config.times import timeouts
+from llmgw_middleware.config.tree import Position, Scalar
+from llmgw_middleware.config.words.backend import BackendWord
+from llmgw_middleware.config.words.kinds import header_fault
+from llmgw_middleware.dialect.provider import profile
+from llmgw_middleware.model.backend import Backend, Secret
+from llmgw_middleware.model.usage import Price
+
+_MEMBER_ONLY = frozenset({"name", "weight", "cost_per_token", "price"})
+_OURS = frozenset(
+    {
+        "connection", "content-length", "cookie", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+_UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+
+
+class Definition:
+    """A backend as one or several places define it, key by key."""
+
+    def __init__(self, word: BackendWord) -> None:
+        self._name = word.name
+        self._word = word
+        self._homes = dict.fromkeys(word.model_fields_set, word)
+
+    @property
+    def named_at(self) -> Position:
+        """Where it was named first."""
+        return self._word.at("name")
+
+    @property
+    def url_unknown(self) -> bool:
+        """Whether a URL is given, but by a variable that is not set."""
+        written = self._home("url").written("url")
+        return isinstance(written, Scalar) and written.missing
+
+    def add(self, word: BackendWord, report: Report) -> None:
+        """Take the keys of another definition; a key may not have two values."""
+        for field in word.model_fields_set - _MEMBER_ONLY:
+            home = self._homes.setdefault(field, word)
+            if getattr(home, field) != getattr(word, field):
+                key = BackendWord.model_fields[field].alias or field
+                report.error(
+                    "two_values",
+                    word.at(key),
+                    f'"{key}" of the backend "{self._name}" has another value at {home.at(key)}.',
+                    "keep one of them",
+                )
+
+    def at_key(self, key: str, field: str) -> Position:
+        """Return where ``key`` stands."""
+        return self._home(field).at(key)
+
+    def backend(self, report: Report) -> Backend:
+        """Return the backend; it is unresolved where neither a URL nor a provider with one is given."""
+        self._judge_key(report)
+        url, bare = self._address(report)
+        return Backend(
+            name=self._name,
+            provider=self._value("provider") or "openai-compatible",
+            url=url,
+            bare=bare,
+            api_key=self._key(),
+            models=dict(self._value("models")),
+            model=self._value("model"),
+            price=price_of(self._word, report),
+            timeouts=timeouts(self._value("timeout")),
+            headers=self._headers(report),
+            where=str(self._word.at()),
+        )
+
+    def _home(self, field: str) -> BackendWord:
+        return self._homes.get(field, self._word)
+
+    def _value(self, field: str) -> Any:
+        return getattr(self._home(field), field)
+
+    def _address(self, report: Report) -> tuple[str | None, bool]:
+        if self.url_unknown:
+            return None, False
+        text = self._value("url")
+        if text is None:
+            provider = self._value("provider")
+            return (profile(provider).url if provider else None), False
+        try:
+            found = address(text)
+        except ValueError as error:
+            report.error("bad_url", self.at_key("url", "url"), str(error))
+            return None, False
+        return found.url, found.bare
+
+    def _key(self) -> Secret | None:
+        key: Secret | None = self._value("api_key")
+        return key if key is not None and key.reveal() else None
+
+    def _judge_key(self, report: Report) -> None:
+        written = self._home("api_key").written("apiKey")
+        key = self._value("api_key")
+        if not isinstance(written, Scalar) or key is None:
+            return
+        at = self.at_key("apiKey", "api_key")
+        if not key.reveal():
+            report.unmet("empty_secret", at, f'The key of the backend "{self._name}" is empty.')
+        elif not written.loose:
+            report.warn(
+                "inline_secret",
+                at,
+                f'The key of the backend "{self._name}" stands in the configuration itself.',
+                "write ${VARIABLE} or ${file:/path}",
+            )
+        try:
+            profile("openai-compatible").authorization(key)
+        except ValueError:
+            report.error(
+                "bad_secret",
+                at,
+                f'The key of the backend "{self._name}" holds a character that no header can carry.',
+                "look for a line break or a quote that was copied along",
+            )
+
+    def _headers(self, report: Report) -> tuple[tuple[str, str], ...]:
+        headers: dict[str, str] = self._value("headers")
+        for name, value in headers.items():
+            at = self._home("headers").at("headers", name)
+            if fault := header_fault(name):
+                report.error("bad_header", at, fault)
+            elif name.lower() in _OURS:
+                report.error("bad_header", at, f'The header "{name}" is the connection\'s own business.')
+            elif _UNSENDABLE.search(value):
+                report.error(
+                    "bad_header", at, f'The value of "{name}" holds a character that no header can carry.'
+                )
+        return tuple(headers.items())
+
+
+def price_of(word: BackendWord, report: Report) -> Price | None:
+    """Return what a token costs here, if it is said; by one key or the other."""
+    if word.price is not None and word.cost_per_token is not None:
+        report.error(
+            "two_values", word.at("price"), "price and costPerToken are two ways to say the same; keep one."
+        )
+    if word.price is not None:
+        return Price(input=word.price.input, output=word.price.output, cached_input=word.price.cached_input)
+    if word.cost_per_token is not None:
+        return Price(input=word.cost_per_token, output=word.cost_per_token)
+    return None

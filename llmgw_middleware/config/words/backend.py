@@ -1,0 +1,144 @@
+"""Words for upstreams and pools of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from llmgw_middleware.config.tree import Table
+from llmgw_middleware.config.words.kinds import (
+    Dollars,
+    Duration,
+    Flag,
+    Key,
+    Manual,
+    Provider,
+    Text,
+    Times,
+    UrlPath,
+    Weight,
+    choice,
+    refuse,
+)
+from llmgw_middleware.config.words.timeout import TimeoutWord
+from llmgw_middleware.config.words.word import Word
+
+_Strategy = Annotated[Literal["weighted", "round-robin"], *choice("strategy", "weighted", "round-robin")]
+_Pool = Annotated[Literal["pool"], *choice("type", "pool")]
+
+
+class PriceWord(Word):
+    """US dollars per token."""
+
+    noun: ClassVar[str] = "price"
+
+    input: Annotated[Dollars, Field(description="Per token of the request.")]
+    output: Annotated[Dollars, Field(description="Per token of the answer.")]
+    cached_input: Annotated[
+        Dollars | None,
+        Field(description="Per token read from the provider's cache."),
+        Manual(default="input's"),
+    ] = None
+
+
+class HealthCheckWord(Word):
+    """Active probing of a pool's members."""
+
+    noun: ClassVar[str] = "health check"
+
+    interval: Annotated[Duration, Field(description="Time between two checks."), Manual(default="30s")] = 30.0
+    timeout: Annotated[
+        Duration, Field(description="A slower answer counts as none."), Manual(default="5s")
+    ] = 5.0
+    path: Annotated[UrlPath, Field(description="Asked with GET, below the backend's URL.")] = "/models"
+    unhealthy_after: Annotated[
+        Times, Field(description="Bad checks in a row until a member is left out.")
+    ] = 3
+    healthy_after: Annotated[Times, Field(description="Good checks in a row until it is used again.")] = 2
+
+
+class BackendWord(Word):
+    """One upstream. With neither `url` nor a provider that has one it is only named, and nothing can be served by it."""
+
+    noun: ClassVar[str] = "backend"
+
+    name: Annotated[Text, Field(description="By which routes and pools call it.")]
+    provider: Annotated[
+        Provider | None,
+        Field(description="Whose API it speaks, and where it is if `url` is absent."),
+        Manual(default="openai-compatible"),
+    ] = None
+    url: Annotated[
+        Text | None,
+        Field(
+            description="Where it is. Operations are appended to its path; without a path the caller's own path and "
+            "query are sent."
+        ),
+        Manual(kind="URL or host:port", default="the provider's"),
+    ] = None
+    api_key: Annotated[
+        Key | None, Field(description="The credential; write it as `${VARIABLE}` or `${file:/path}`.")
+    ] = None
+    models: Annotated[
+        dict[str, Text],
+        Field(
+            default_factory=dict,
+            description="What is sent for a model's alias, exact or with a trailing `*`.",
+        ),
+        Manual(kind="mapping of alias to model"),
+    ]
+    model: Annotated[
+        Text | None, Field(description="The model that is always sent."), Manual(default="what was asked for")
+    ] = None
+    cost_per_token: Annotated[Dollars | None, Field(description="One price for input and output.")] = None
+    price: Annotated[PriceWord | None, Field(description="Separate prices; not beside costPerToken.")] = None
+    timeout: Annotated[TimeoutWord, Field(description="Limits of time for this backend.")] = (
+        TimeoutWord.model_construct()
+    )
+    headers: Annotated[
+        dict[str, Text],
+        Field(default_factory=dict, description="Sent with every request."),
+        Manual(kind="mapping of name to value"),
+    ]
+
+
+class MemberWord(BackendWord):
+    """A member of a pool: a backend above by its name, or a whole definition here."""
+
+    noun: ClassVar[str] = "pool member"
+
+    weight: Annotated[Weight, Field(description="Its share under `strategy: weighted`.")] = 1.0
+
+
+def _no_pool(value: Any) -> Any:
+    if isinstance(value, Table) and "type" in value:
+        refuse("pool_in_pool", "A pool cannot be a member of a pool; name its backends here.")
+    return value
+
+
+Member = Annotated[MemberWord, BeforeValidator(_no_pool)]
+
+
+class PoolWord(Word):
+    """Backends that answer for one another."""
+
+    noun: ClassVar[str] = "pool"
+
+    name: Annotated[Text, Field(description="By which routes call it.")]
+    type: Annotated[_Pool, Field(description="Says that this is a pool.")]
+    strategy: Annotated[_Strategy, Field(description="How the next backend is picked.")] = "round-robin"
+    fallback: Annotated[Flag, Field(description="true: on an error the next backend is tried.")] = False
+    health_check: Annotated[HealthCheckWord | None, Field(description="Active checks of the members.")] = None
+    backends: Annotated[tuple[Member, ...], Field(description="The members.")]
+
+
+def _kind(value: Any) -> str:
+    return "<pool>" if isinstance(value, Table) and "type" in value else "<backend>"
+
+
+Target = Annotated[
+    Annotated[BackendWord, Tag("<backend>")] | Annotated[PoolWord, Tag("<pool>")],
+    Discriminator(_kind),
+    Manual(kind="backend or pool"),
+]

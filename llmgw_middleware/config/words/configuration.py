@@ -1,0 +1,39 @@
+"""The whole configuration as words."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from llmgw_middleware.config.words.backend import Target
+from llmgw_middleware.config.words.gateway import GatewayWord, GeoWord, IdentityWord
+from llmgw_middleware.config.words.kinds import Manual, Text
+from llmgw_middleware.config.words.route import RouteWord
+from llmgw_middleware.config.words.word import Word
+
+
+class Configuration(Word):
+    """The configuration of llmgw-middleware."""
+
+    schema_url: Annotated[
+        Text | None,
+        Field(alias="$schema", description="For editors: where the output of `llmgw schema` lies."),
+    ] = None
+    gateway: Annotated[GatewayWord, Field(description="What holds for every request.")] = (
+        GatewayWord.model_construct()
+    )
+    identity: Annotated[IdentityWord, Field(description="What is asked of the host's user.")] = (
+        IdentityWord.model_construct()
+    )
+    geo: Annotated[GeoWord, Field(description="How a caller's country is found.")] = GeoWord.model_construct()
+    routes: Annotated[
+        tuple[RouteWord, ...],
+        Field(description="The rules, considered by priority and then in this order."),
+        Manual(kind="list of routes"),
+    ] = ()
+    backends: Annotated[
+        tuple[Target, ...],
+        Field(description="Upstreams, and pools of them."),
+        Manual(kind="list of backends and pools"),
+    ] = ()

@@ -1,0 +1,90 @@
+"""Words for what holds for every request: the gateway, who calls, from where."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from llmgw_middleware.config.words.condition import Country, PathPattern
+from llmgw_middleware.config.words.kinds import Data, Flag, HeaderName, Manual, Network, Size, Text, choice
+from llmgw_middleware.config.words.timeout import TimeoutWord
+from llmgw_middleware.config.words.word import Word
+from llmgw_middleware.model.plan import MEGABYTE
+
+_OnNoRoute = Annotated[Literal["error", "pass"], *choice("onNoRoute", "error", "pass")]
+
+
+class GatewayWord(Word):
+    """What holds for every request."""
+
+    noun: ClassVar[str] = "gateway"
+
+    paths: Annotated[
+        tuple[PathPattern, ...] | None,
+        Field(
+            description="What is intercepted; every other path stays the host's. A route without a path adds "
+            "/v1/chat/completions and /v1/embeddings; beside a chat path comes its /models."
+        ),
+        Manual(kind="list of paths", default="the paths of all routes"),
+    ] = None
+    max_body_size: Annotated[
+        Size, Field(description="A longer body is answered with 413."), Manual(default="20MB")
+    ] = 20 * MEGABYTE
+    timeout: Annotated[TimeoutWord, Field(description="Limits of time for every request.")] = (
+        TimeoutWord.model_construct()
+    )
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        Field(description="Peers whose X-Forwarded-For and country header are believed."),
+        Manual(kind="list of networks"),
+    ] = ()
+    debug_headers: Annotated[
+        Flag, Field(description="Adds x-llmgw-route, -backend, -attempts and more to every answer.")
+    ] = False
+    on_no_route: Annotated[
+        _OnNoRoute,
+        Field(description="Without a matching route: 404 `no_route`, or the host application answers."),
+    ] = "error"
+
+
+class IdentityWord(Word):
+    """What is asked of the host's user."""
+
+    noun: ClassVar[str] = "identity"
+
+    require: Annotated[Flag, Field(description="true: anonymous callers get 401.")] = False
+    attributes: Annotated[
+        dict[str, Text],
+        Field(
+            default_factory=dict,
+            description="Attributes for rules: a dotted path into the host's user or session object, such as "
+            "`user.profile.tier`, or `module:function`.",
+        ),
+        Manual(kind="mapping of name to path"),
+    ]
+    default: Annotated[
+        dict[str, Data],
+        Field(default_factory=dict, description="Attributes of callers who lack them."),
+        Manual(kind="mapping of name to value"),
+    ]
+
+
+class GeoWord(Word):
+    """How a caller's country is found, where the identity does not tell it."""
+
+    noun: ClassVar[str] = "geo"
+
+    header: Annotated[
+        HeaderName | None, Field(description="A header with the country, believed only from a trusted proxy.")
+    ] = None
+    database: Annotated[
+        Text | None,
+        Field(description="An .mmdb file from addresses to countries (extra `geo`)."),
+        Manual(kind="file"),
+    ] = None
+    regions: Annotated[
+        dict[str, tuple[Country, ...]],
+        Field(default_factory=dict, description="Regions of your own, added to the built-in ones."),
+        Manual(kind="mapping of name to countries"),
+    ]

@@ -1,0 +1,265 @@
+"""The kinds of values that keys take. Each reads a scalar of the tree and says what it wants instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, NoReturn
+
+from pydantic import Discriminator, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from llmgw_middleware.config import quantity
+from llmgw_middleware.config.spelling import did_you_mean
+from llmgw_middleware.config.tree import Items, Scalar, Table, plain
+from llmgw_middleware.config.unavailable import SHAPES, VALUES, refusal
+from llmgw_middleware.dialect.provider import PROFILES
+from llmgw_middleware.model.backend import Secret
+from llmgw_middleware.regex import UnsafePattern, compile_pattern
+
+REFERENCE = {"type": "string", "pattern": r"\$\{.+\}"}
+_TOKEN = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """What the reference table shows for a field: the kind of its value, the default where code has it elsewhere."""
+
+    kind: str | None = None
+    default: str | None = None
+
+
+def refuse(code: str, message: str, hint: str | None = None) -> NoReturn:
+    """Raise what becomes a problem at the value's place."""
+    raise PydanticCustomError("config", "{message}", {"code": code, "message": message, "hint": hint})
+
+
+def unavailable(what: str) -> NoReturn:
+    """Refuse a word that this version does not do yet."""
+    refuse("not_available", refusal(what))
+
+
+def wrong(wanted: str, value: Any, hint: str | None = None) -> NoReturn:
+    """Refuse a value; ``wanted`` completes the sentence "This takes …", in which the key will take This's place."""
+    given = (
+        "a mapping"
+        if isinstance(value, Table)
+        else "a list"
+        if isinstance(value, Items)
+        else f'"{value.source}"'
+    )
+    refuse("bad_value", f"This takes {wanted}, not {given}.", hint)
+
+
+def scalar(value: Any, wanted: str) -> Scalar:
+    """Return ``value`` if it is a single one."""
+    if not isinstance(value, Scalar) or value.value is None:
+        wrong(wanted, value)
+    return value
+
+
+def text_of(value: Any, wanted: str = "text") -> str:
+    """Return the source text, whatever an unquoted ``true`` or ``10`` would mean elsewhere."""
+    return scalar(value, wanted).text
+
+
+def reader(
+    read: Callable[[Any], Any], schema: dict[str, Any], kind: str
+) -> tuple[PlainValidator, Any, Manual]:
+    """Return what makes a field of a kind."""
+    return PlainValidator(read), WithJsonSchema(schema), Manual(kind=kind)
+
+
+def shape(value: Any) -> str:
+    """Return which form of a union a value has."""
+    return "<map>" if isinstance(value, Table) else "<list>" if isinstance(value, Items) else "<one>"
+
+
+def forms(wanted: str) -> Discriminator:
+    """Return the discriminator of a union whose members are tagged ``<one>``, ``<map>`` and ``<list>``."""
+    return Discriminator(shape, custom_error_type="bad_value", custom_error_message=f"This takes {wanted}.")
+
+
+def _flag(value: Any) -> bool:
+    given = scalar(value, "true or false").typed
+    return given if isinstance(given, bool) else wrong("true or false", value)
+
+
+def _enabled(value: Any) -> bool:
+    return unavailable(SHAPES["enabled"]) if isinstance(value, Table) else _flag(value)
+
+
+def _quantity(read: Callable[[quantity.Written], Any], wanted: str) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        given = scalar(value, wanted)
+        if isinstance(given.typed, bool):
+            wrong(wanted, given)
+        try:
+            return read(given.typed if isinstance(given.typed, int | float) else given.text)
+        except ValueError as error:
+            wrong(str(error), given)
+
+    return convert
+
+
+def whole(least: int, most: int) -> Callable[[Any], int]:
+    """Return a reader of whole numbers."""
+    wanted = f"a whole number from {least} to {most}"
+
+    def convert(value: Any) -> int:
+        given = scalar(value, wanted).typed
+        if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
+            wrong(wanted, value)
+        return given
+
+    return convert
+
+
+def _number(value: Any) -> float:
+    given = scalar(value, "a number").typed
+    if isinstance(given, bool) or not isinstance(given, int | float) or given != given:  # noqa: PLR0124 - NaN
+        wrong("a number", value)
+    return given
+
+
+def _price(value: Any) -> float:
+    given = _number(value)
+    return float(given) if 0 <= given < 1e9 else wrong("dollars per token, zero or more", value)  # noqa: PLR2004
+
+
+def choice(key: str, *allowed: str) -> tuple[Any, ...]:
+    """Return what annotates a key that takes one of a few words; the planned ones are refused as such."""
+
+    def read(value: Any) -> str:
+        if isinstance(value, Table) and key in SHAPES:
+            unavailable(SHAPES[key])
+        given = scalar(value, f"one of {', '.join(allowed)}")
+        if given.text in VALUES.get(key, ()):
+            unavailable(f'"{given.text}" for {key}')
+        if given.text not in allowed:
+            wrong(f"one of {', '.join(allowed)}", given, did_you_mean(given.source, allowed))
+        return given.text
+
+    return reader(read, {"type": "string", "enum": list(allowed)}, " | ".join(allowed))
+
+
+def _pattern(value: Any) -> str:
+    text = text_of(value, "a regular expression")
+    try:
+        compile_pattern(text)
+    except UnsafePattern as error:
+        refuse("unsafe_regex", f"This regular expression is refused: {error}")
+    return text
+
+
+def _header_name(value: Any) -> str:
+    text = value if isinstance(value, str) else text_of(value, "a header name")  # a key is text already
+    reason = header_fault(text)
+    if reason:
+        refuse("bad_header", reason)
+    return text.lower()
+
+
+def header_fault(name: str) -> str | None:
+    """Return why no request can carry a header of this name, or None."""
+    if "_" in name:
+        return f'A header name with "_" never matches: such headers are dropped. Is it "{name.replace("_", "-")}"?'
+    return None if _TOKEN.fullmatch(name) else f'"{name}" is no header name.'
+
+
+def _network(value: Any) -> IPv4Network | IPv6Network:
+    text = text_of(value, "an address or network")
+    try:
+        return ip_network(text)
+    except ValueError:
+        wrong("an address or network such as 10.0.0.0/8, without host bits", value)
+
+
+def _secret(value: Any) -> Secret:
+    if isinstance(value, Items):
+        unavailable(SHAPES["apiKey"])
+    if not isinstance(value, Scalar) or not isinstance(value.value, str | int | float):
+        refuse("bad_value", "This takes a key as text, best as ${VARIABLE}.")
+    return Secret(value.text.strip())
+
+
+def _path(value: Any) -> str:
+    text = text_of(value, "a path")
+    return text if text.startswith("/") else wrong('a path that starts with "/"', value)
+
+
+def _fact(value: Any) -> Any:
+    """Return a value to compare with, typed: a quoted number stays text."""
+    return scalar(value, "a value").typed
+
+
+Text = Annotated[str, *reader(text_of, {"type": ["string", "number", "boolean"]}, "text")]
+Flag = Annotated[bool, *reader(_flag, {"anyOf": [{"type": "boolean"}, REFERENCE]}, "true or false")]
+Enabled = Annotated[bool, *reader(_enabled, {"anyOf": [{"type": "boolean"}, REFERENCE]}, "true or false")]
+Number = Annotated[float, *reader(_number, {"anyOf": [{"type": "number"}, REFERENCE]}, "number")]
+Dollars = Annotated[
+    float, *reader(_price, {"anyOf": [{"type": "number", "minimum": 0}, REFERENCE]}, "dollars per token")
+]
+Duration = Annotated[
+    float,
+    *reader(
+        _quantity(quantity.duration, "a duration such as 200ms, 5s or 1m30s"),
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^[0-9.hms]+$"},
+                REFERENCE,
+            ]
+        },
+        "duration",
+    ),
+]
+Size = Annotated[
+    int,
+    *reader(
+        _quantity(quantity.size, "a size such as 20MB or 256KiB"),
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": r"^[0-9.]+ *([KkMmGgTt][Ii]?)?[Bb]$"},
+                REFERENCE,
+            ]
+        },
+        "size",
+    ),
+]
+Weight = Annotated[
+    float,
+    *reader(
+        _quantity(quantity.weight, "a weight such as 80 or 80%"),
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": r"^[0-9.]+ *%?$"},
+                REFERENCE,
+            ]
+        },
+        "weight",
+    ),
+]
+Pattern = Annotated[str, *reader(_pattern, {"type": "string"}, "regular expression")]
+HeaderName = Annotated[str, *reader(_header_name, {"type": "string"}, "header name")]
+Network = Annotated[IPv4Network | IPv6Network, *reader(_network, {"type": "string"}, "network")]
+Key = Annotated[Secret, *reader(_secret, {"type": "string"}, "secret")]
+UrlPath = Annotated[str, *reader(_path, {"type": "string", "pattern": r"^(/|\$\{)"}, "path")]
+Fact = Annotated[Any, *reader(_fact, {"type": ["string", "number", "boolean"]}, "text, number or boolean")]
+Data = Annotated[Any, *reader(plain, {}, "any value")]
+
+
+def count(least: int, most: int) -> tuple[Any, ...]:
+    """Return what annotates a whole number: ``Annotated[int, *count(1, 100)]``."""
+    schema = {"anyOf": [{"type": "integer", "minimum": least, "maximum": most}, REFERENCE]}
+    return reader(whole(least, most), schema, "whole number")
+
+
+Priority = Annotated[int, *count(-1_000_000, 1_000_000)]
+Times = Annotated[int, *count(1, 1000)]
+Status = Annotated[int, *count(400, 599)]
+Provider = Annotated[str, *choice("provider", *PROFILES)]

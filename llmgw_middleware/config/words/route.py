@@ -1,0 +1,174 @@
+"""Words for rules."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, Tag
+
+from llmgw_middleware.config.spelling import did_you_mean
+from llmgw_middleware.config.unavailable import SHAPES
+from llmgw_middleware.config.words.condition import Alternative, Conditions
+from llmgw_middleware.config.words.kinds import (
+    Enabled,
+    Flag,
+    Manual,
+    Priority,
+    Status,
+    Text,
+    UrlPath,
+    Weight,
+    choice,
+    forms,
+    header_fault,
+    reader,
+    refuse,
+    text_of,
+    unavailable,
+    wrong,
+)
+from llmgw_middleware.config.words.timeout import TimeoutWord
+from llmgw_middleware.config.words.word import Word
+from llmgw_middleware.model.route import Sticky
+
+_STICKY = ("user", "session", "ip", "header:<name>", "cookie:<name>")
+_BY_NAME = re.compile(r"(header|cookie):([^\s\"();,=]+)")
+
+
+def _sticky(value: Any) -> Sticky:
+    text = text_of(value, f"one of {', '.join(_STICKY)}").strip()
+    if text in ("user", "session", "ip"):
+        return Sticky(kind=text)  # type: ignore[arg-type]  # one of the three
+    if match := _BY_NAME.fullmatch(text):
+        fault = header_fault(match[2]) if match[1] == "header" else None
+        if fault:
+            refuse("bad_header", fault)
+        name = match[2].lower() if match[1] == "header" else match[2]
+        return Sticky(kind=match[1], name=name)  # type: ignore[arg-type]  # header or cookie
+    if re.search(r"[.()\"'\[\]+]", text):
+        unavailable(SHAPES["sticky"])
+    return wrong(
+        f"one of {', '.join(_STICKY)}",
+        value,
+        did_you_mean(text, ("user", "session", "ip", "header:", "cookie:")),
+    )
+
+
+Commit = Annotated[str, *choice("commit", "firstToken")]
+StickyKey = Annotated[
+    Sticky,
+    *reader(
+        _sticky,
+        {"type": "string", "pattern": r"^(user|session|ip|header:.+|cookie:.+)$|\$\{"},
+        " | ".join(_STICKY),
+    ),
+]
+Fallback = Annotated[
+    Annotated[Flag, Tag("<one>")] | Annotated[tuple[Text, ...], Tag("<list>")],
+    forms("a list of backends or pools, or true"),
+    Manual(kind="list of names, or true"),
+]
+
+
+class SideWord(Word):
+    """One side of a split."""
+
+    noun: ClassVar[str] = "split side"
+
+    backend: Annotated[Text, Field(description="A backend or pool, or an address.")]
+    weight: Annotated[Weight, Field(description="Its share, relative to the other sides' weights.")] = 1.0
+
+
+class RespondWord(Word):
+    """An answer without any backend."""
+
+    noun: ClassVar[str] = "respond"
+
+    status: Annotated[Status, Field(description="HTTP status, 400 to 599.")] = 403
+    code: Annotated[Text, Field(description="The error's code.")] = "blocked"
+    message: Annotated[Text, Field(description="The error's text.")] = "This request is not allowed."
+
+
+class RewriteWord(Word):
+    """What the upstream is sent instead."""
+
+    noun: ClassVar[str] = "rewrite"
+
+    model: Annotated[Text | None, Field(description="The model that is sent upstream.")] = None
+    path: Annotated[UrlPath | None, Field(description="The path that is sent upstream.")] = None
+
+
+class StreamWord(Word):
+    """How streams are relayed."""
+
+    noun: ClassVar[str] = "stream"
+
+    commit: Annotated[
+        Commit,
+        Field(description="When an answer is the caller's for good: at the first content."),
+    ] = "firstToken"
+
+
+class RouteWord(Conditions):
+    """A rule. The first whose every condition holds is applied: by priority, then as written."""
+
+    noun: ClassVar[str] = "route"
+
+    name: Annotated[
+        Text | None, Field(description="Shown wherever a decision is."), Manual(default="route-1, route-2, …")
+    ] = None
+    description: Annotated[Text, Field(description="For people.")] = ""
+    match: Annotated[
+        tuple[Alternative, ...],
+        Field(description="Alternatives, each with the condition keys above; one of them has to hold."),
+    ] = ()
+    priority: Annotated[Priority, Field(description="Lower numbers are considered first.")] = 100
+    default: Annotated[
+        Flag, Field(description="true: for what no other route takes; without conditions.")
+    ] = False
+    backend: Annotated[
+        Text | None,
+        Field(
+            description="A backend or pool by name, or `host:port` or a URL of an OpenAI-compatible upstream. "
+            "One of `backend`, `backends` and `respond` is needed."
+        ),
+    ] = None
+    backends: Annotated[
+        tuple[SideWord, ...], Field(description="A split: several backends or pools, each with a weight.")
+    ] = ()
+    sticky: Annotated[
+        StickyKey | None,
+        Field(description="What keeps a caller on one side of a split."),
+        Manual(default="user, else session, else chance"),
+    ] = None
+    fallback: Annotated[
+        Fallback,
+        Field(
+            description="Tried in order when the first choice fails before any content; true: a split's other sides."
+        ),
+    ] = ()
+    models: Annotated[
+        tuple[Text, ...],
+        Field(
+            description="Models that callers may ask for, with a trailing `*`; others get 403 `model_not_allowed`."
+        ),
+        Manual(kind="list of names", default="all"),
+    ] = ()
+    respond: Annotated[RespondWord | None, Field(description="Answer at once instead: a deny rule.")] = None
+    passthrough: Annotated[
+        Flag,
+        Field(
+            description="true: forward operations that have no dialect as they are; needs an explicit path."
+        ),
+    ] = False
+    rewrite: Annotated[RewriteWord, Field(description="What the upstream is sent instead.")] = (
+        RewriteWord.model_construct()
+    )
+    timeout: Annotated[TimeoutWord, Field(description="Limits of time on this route.")] = (
+        TimeoutWord.model_construct()
+    )
+    stream: Annotated[StreamWord, Field(description="How streams are relayed.")] = (
+        StreamWord.model_construct()
+    )
+    enabled: Annotated[Enabled, Field(description="false: as if it were not written.")] = True
