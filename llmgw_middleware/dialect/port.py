@@ -27,7 +27,7 @@ class Operation(Enum):
     OPAQUE = "opaque"
 
 
-class MalformedReply(Exception):  # noqa: N818 - it is no error of ours
+class MalformedReply(Exception):
     """A successful answer that is not in the upstream's dialect. The text is for logs only."""
 
 

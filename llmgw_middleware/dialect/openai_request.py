@@ -1,0 +1,72 @@
+"""Requests worded for an OpenAI-shaped backend: the caller's own bytes but for what the gateway must change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from llmgw_middleware.dialect.port import Fields
+from llmgw_middleware.model.http import Header
+
+_CROSSING = frozenset({b"idempotency-key", b"openai-beta"})
+"""The caller's headers that mean something to the upstream; all others stay here."""
+
+_TRUE = msgspec.Raw(b"true")
+_JSON = (b"content-type", b"application/json")
+_ACCEPT = (b"accept", b"application/json")
+_ACCEPT_STREAM = (b"accept", b"text/event-stream")
+
+
+def request_headers(headers: Sequence[Header], *, stream: bool) -> tuple[Header, ...]:
+    """Return the headers of a JSON request; ``headers`` are the caller's."""
+    return (_JSON, _ACCEPT_STREAM if stream else _ACCEPT, *(h for h in headers if h[0] in _CROSSING))
+
+
+def request_body(fields: Fields, *, model: str | None, usage: bool) -> bytes:
+    """Encode the top level again: what was matched is what is sent, nested bytes untouched.
+
+    ``model`` replaces the caller's when it differs; ``usage`` asks for the usage chunk of a stream.
+    """
+    changed: dict[str, msgspec.Raw] = {}
+    if model is not None and _string(fields.get("model")) != model:
+        changed["model"] = msgspec.Raw(msgspec.json.encode(model))
+    if usage:
+        options = _with_usage(fields.get("stream_options"))
+        if options is not None:
+            changed["stream_options"] = options
+    return msgspec.json.encode({**fields, **changed} if changed else fields)
+
+
+def asks_for_usage(fields: Fields) -> bool:
+    """Whether the caller of a stream wants the usage chunk for itself."""
+    options = _object(fields.get("stream_options"))
+    return options is not None and _is_true(options.get("include_usage"))
+
+
+def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw | None:
+    """Return ``stream_options`` with usage asked for; None leaves it alone, as it is or because it is no object."""
+    if options is None or bytes(options).strip() == b"null":
+        return msgspec.Raw(b'{"include_usage":true}')
+    found = _object(options)
+    if found is None or _is_true(found.get("include_usage")):
+        return None
+    return msgspec.Raw(msgspec.json.encode({**found, "include_usage": _TRUE}))
+
+
+def _object(value: msgspec.Raw | None) -> dict[str, msgspec.Raw] | None:
+    try:
+        return None if value is None else msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _is_true(value: msgspec.Raw | None) -> bool:
+    return value is not None and bytes(value).strip() == b"true"
+
+
+def _string(value: msgspec.Raw | None) -> str | None:
+    try:
+        return None if value is None else msgspec.json.decode(value, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

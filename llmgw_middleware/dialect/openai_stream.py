@@ -1,0 +1,277 @@
+"""Streams of chat completions: what each event means, and what may go to the caller when.
+
+Per event one of four things is decided. *Content* goes on at once. *Quiet* events (roles, comments, empty choices)
+go on as well, unless something is held: order is kept. A chunk with a finish reason is *held* until the usage chunk,
+``[DONE]`` or the end, because errors are on record that came after it. What nobody may see is *dropped*: malformed
+events, and the usage chunk that the caller did not ask for.
+
+The end. ``finished`` is true once every choice that was seen has its finish reason. ``[DONE]`` ends the answer; a
+clean end without it is a success only after a finish, and then ``[DONE]`` is added. An answer of which nothing was
+said before ``[DONE]`` is truncated: proxies are known to send it after a failure of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import Any
+
+import msgspec
+
+from llmgw_middleware.dialect.openai_errors import fault_in_stream
+from llmgw_middleware.dialect.openai_usage import read_usage
+from llmgw_middleware.dialect.port import Piece
+from llmgw_middleware.dialect.sse import MAX_EVENT, EventTooLong, Splitter, read_event
+from llmgw_middleware.model.fault import Fault, FaultKind
+from llmgw_middleware.model.usage import Usage
+
+MAX_HELD = 64 * 1024
+"""Bytes that are held after a finish; beyond them everything held goes on."""
+
+DONE = b"data: [DONE]\n\n"
+"""The terminator of a stream."""
+
+
+class _Delta(msgspec.Struct, gc=False):
+    # Any: nothing but emptiness is asked, and odd types (Mistral's lists) must not fail the stream.
+    content: Any = None
+    tool_calls: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    refusal: Any = None
+    function_call: Any = None
+    reasoning_details: Any = None
+    audio: Any = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    index: int | float | None = 0
+    delta: _Delta | None = None
+    finish_reason: Any = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    usage: Any = None
+    error: Any = None
+    object: Any = None
+    model: Any = None
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class _Verdict(Enum):
+    CONTENT = auto()
+    QUIET = auto()
+    HOLD = auto()
+    USAGE = auto()  # what is held goes on, and the event itself if the caller asked for it
+    DROP = auto()
+    DONE = auto()
+
+
+_CONTENT = _Verdict.CONTENT  # a name of its own: it is looked up for every event
+
+
+class ChatTap:
+    """Reads one stream of chat completions; see the module for the rules. Implements ``port.StreamTap``."""
+
+    __slots__ = (
+        "_choices",
+        "_held",
+        "_held_content",
+        "_held_size",
+        "_said",
+        "_show_usage",
+        "_splitter",
+        "done",
+        "fault",
+        "finished",
+        "malformed",
+        "model",
+        "usage",
+    )
+
+    def __init__(self, *, show_usage: bool, max_event: int = MAX_EVENT) -> None:
+        self.fault: Fault | None = None
+        self.finished = False
+        self.done = False
+        self.usage: Usage | None = None
+        self.model: str | None = None
+        self.malformed = 0
+        self._show_usage = show_usage
+        self._splitter = Splitter(max_event)
+        self._choices: dict[int | float | None, bool] = {}
+        self._said = False
+        self._held: list[bytes] = []
+        self._held_content = False
+        self._held_size = 0
+
+    def __repr__(self) -> str:
+        state = "done" if self.done else "finished" if self.finished else "open"
+        if self.fault is not None:
+            state = self.fault.kind.value
+        return f"<ChatTap {state}, {len(self._held)} events held, {self.malformed} malformed>"
+
+    @property
+    def _over(self) -> bool:
+        return self.done or self.fault is not None
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        """Take bytes split anywhere; return what may go to the caller now. After ``done`` bytes are ignored."""
+        if self._over:
+            return ()
+        try:
+            return self._run(self._splitter.feed(data))
+        except EventTooLong as problem:
+            pieces = self._run(problem.events)
+            if not self._over:
+                self.fault = Fault(kind=FaultKind.PROTOCOL, message=str(problem))
+            return pieces
+
+    def close(self) -> Sequence[Piece]:
+        """Take the upstream's clean end. A last event without its blank line counts."""
+        if self._over:
+            return ()
+        rest = self._splitter.close()
+        pieces = self._run([rest.rstrip(b"\r\n") + b"\n\n"]) if rest.strip() else ()
+        if self._over:
+            return pieces
+        if not self.finished:
+            self.fault = Fault(kind=FaultKind.TRUNCATED, message="the stream ended before its finish")
+            return pieces
+        self.done = True
+        held: list[bytes] = []
+        content = self._move(held)
+        return [*pieces, Piece(b"".join((*held, DONE)), content)]
+
+    def _run(self, events: Sequence[bytes]) -> Sequence[Piece]:
+        """Sort the events; what goes on is one piece, content if any of it is."""
+        out: list[bytes] = []
+        content = False
+        for event in events:
+            verdict = self._judge(event)
+            if verdict is _CONTENT:
+                content = True
+                if self._held:
+                    self._move(out)
+                out.append(event)
+            else:
+                content |= self._place(event, verdict, out)
+                if self._over:
+                    break
+        return (Piece(b"".join(out), content),) if out else ()
+
+    def _place(self, event: bytes, verdict: _Verdict, out: list[bytes]) -> bool:
+        """Put an event where it belongs; returns whether content went out with it."""
+        if verdict is _Verdict.QUIET and not self._held:
+            out.append(event)
+            return False
+        if verdict is _Verdict.QUIET or verdict is _Verdict.HOLD:
+            self._held.append(event)
+            self._held_size += len(event)
+            return self._move(out) if self._held_size > MAX_HELD else False
+        if verdict is _Verdict.DROP:
+            return False
+        content = self._move(out)
+        if verdict is _Verdict.DONE or self._show_usage:
+            out.append(event)
+        return content
+
+    def _move(self, out: list[bytes]) -> bool:
+        """Let what is held go on; returns whether there was content in it."""
+        content = self._held_content
+        out += self._held
+        self._held, self._held_content, self._held_size = [], False, 0
+        return content
+
+    def _judge(self, event: bytes) -> _Verdict:
+        # The common event is one line of JSON after "data:"; JSON allows the white space around it. A line break
+        # inside would end the line for the caller, so such an event is read by the book.
+        if event.startswith(b"data:") and event.find(b"\n", 5, -2) < 0 and b"\r" not in event:
+            data = event[5:]
+            try:
+                chunk = _decode(data)
+                if not data.isascii():
+                    data.decode()  # the JSON parser passes over bytes in fields that nobody reads
+            except _UNREADABLE:
+                return self._judge_odd(event)
+            return self._judge_chunk(chunk, data)
+        return self._judge_odd(event)
+
+    def _judge_odd(self, event: bytes) -> _Verdict:
+        name, data = read_event(event)
+        if name == b"error":
+            return self._fail(data or b"")
+        if data is None or not data.strip():
+            return _Verdict.QUIET
+        if data.strip() == b"[DONE]":
+            return self._end()
+        try:
+            data.decode()
+            chunk = _decode(data)
+        except _UNREADABLE:
+            self.malformed += 1
+            return _Verdict.DROP
+        return self._judge_chunk(chunk, data)
+
+    def _judge_chunk(self, chunk: _Chunk, data: bytes) -> _Verdict:
+        choices = chunk.choices or ()
+        content, finish = self._note(choices)
+        counted = chunk.usage is not None and self._count(chunk.usage)
+        if chunk.error or chunk.object == "error":
+            return self._fail(data)
+        if self.model is None and chunk.model and isinstance(chunk.model, str):
+            self.model = chunk.model
+        if finish:
+            self._held_content |= content
+            return _Verdict.HOLD
+        if content:
+            self._said = True
+            return _CONTENT
+        # OpenRouter's usage chunk has a choice with an empty delta, after the finish.
+        if counted and (not choices or self.finished):
+            return _Verdict.USAGE
+        return _Verdict.QUIET
+
+    def _note(self, choices: Sequence[_Choice]) -> tuple[bool, bool]:
+        """Keep the account of the choices; return whether there is content and whether one finishes."""
+        content = finish = False
+        for choice in choices:
+            delta = choice.delta
+            if delta is not None and (
+                delta.content
+                or delta.tool_calls
+                or delta.reasoning_content
+                or delta.reasoning
+                or delta.refusal
+                or delta.function_call
+                or delta.reasoning_details
+                or delta.audio
+            ):
+                content = True
+            if choice.finish_reason:
+                finish = self._choices[choice.index] = True
+            elif choice.index not in self._choices:
+                self._choices[choice.index] = self.finished = False
+        if finish:
+            self.finished = all(self._choices.values())
+        return content, finish
+
+    def _count(self, reported: Any) -> bool:
+        usage = read_usage(reported)
+        if usage is not None:
+            self.usage = usage
+        return usage is not None
+
+    def _fail(self, data: bytes) -> _Verdict:
+        self.fault = fault_in_stream(data)
+        return _Verdict.DROP
+
+    def _end(self) -> _Verdict:
+        if not (self._said or self.finished):
+            self.fault = Fault(kind=FaultKind.TRUNCATED, message="the stream ended before anything was said")
+            return _Verdict.DROP
+        self.finished = self.done = True
+        return _Verdict.DONE

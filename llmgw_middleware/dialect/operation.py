@@ -1,0 +1,26 @@
+"""Which operation a request asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from llmgw_middleware.dialect.port import Fields, Operation
+
+KNOWN_SUFFIXES: Mapping[str, Operation] = MappingProxyType(
+    {
+        "/chat/completions": Operation.CHAT,
+        "/embeddings": Operation.EMBEDDINGS,
+        "/models": Operation.MODELS,
+    }
+)
+"""The end of a path, by whole segments, and what it names."""
+
+
+def operation_of(path: str, fields: Fields | None) -> Operation:
+    """Return the operation by the end of ``path``; any other path is a chat if its JSON body has ``messages``."""
+    plain = path.rstrip("/")
+    for suffix, operation in KNOWN_SUFFIXES.items():
+        if plain.endswith(suffix):
+            return operation
+    return Operation.CHAT if fields is not None and "messages" in fields else Operation.OPAQUE

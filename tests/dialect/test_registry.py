@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from llmgw_middleware.dialect.opaque import OpaqueConversation, OpaqueTap
+from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
+from llmgw_middleware.dialect.openai_caller import OpenAICaller
+from llmgw_middleware.dialect.operation import operation_of
+from llmgw_middleware.dialect.port import Operation
+from llmgw_middleware.dialect.provider import PROFILES, profile
+from llmgw_middleware.dialect.registry import caller_dialect, conversation
+from llmgw_middleware.model.backend import Secret
+from llmgw_middleware.model.fault import FaultKind
+
+MESSAGES = {"messages": msgspec.Raw(b"[]")}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "operation"),
+    [
+        ("/v1/chat/completions", None, Operation.CHAT),
+        ("/v1/chat/completions/", {}, Operation.CHAT),
+        ("/openai/deployments/d/chat/completions", {}, Operation.CHAT),
+        ("/chat/completions", {}, Operation.CHAT),
+        ("/v1/embeddings", {}, Operation.EMBEDDINGS),
+        ("/v1/models", None, Operation.MODELS),
+        ("/v1/models/gpt-4o", None, Operation.OPAQUE),
+        ("/v1/xchat/completions", None, Operation.OPAQUE),
+        ("/v1/mymodels", None, Operation.OPAQUE),
+        ("/v1/chat/completions/x", {}, Operation.OPAQUE),
+        ("/api/ask", MESSAGES, Operation.CHAT),
+        ("/v1/embeddings", MESSAGES, Operation.EMBEDDINGS),
+        ("/v1/audio/speech", {"input": msgspec.Raw(b'"x"')}, Operation.OPAQUE),
+        ("/", None, Operation.OPAQUE),
+    ],
+)
+def test_the_end_of_the_path_names_the_operation(path, fields, operation):
+    assert operation_of(path, fields) is operation
+
+
+@pytest.mark.parametrize(
+    ("name", "url"), [("openai", "https://api.openai.com/v1"), ("openai-compatible", None)]
+)
+def test_a_profile_is_a_row(name, url):
+    assert (profile(name).name, profile(name).url) == (name, url)
+
+
+def test_an_unknown_provider_names_the_known_ones():
+    with pytest.raises(KeyError, match="'opnai'; there are openai, openai-compatible, mock"):
+        profile("opnai")
+
+
+@pytest.mark.parametrize("row", PROFILES.values(), ids=lambda row: row.name)
+def test_a_key_is_sent_as_bearer_and_no_key_as_nothing(row):
+    assert row.authorization(Secret("sk-1")) == ((b"authorization", b"Bearer sk-1"),)
+    assert row.authorization(None) == ()
+
+
+@pytest.mark.parametrize("key", ["sk-1\nx-evil: 1", "sk-1\r", "schlüssel", "\x00"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key):
+    with pytest.raises(ValueError, match="no header can carry") as caught:
+        profile("openai").authorization(Secret(key))
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        (Operation.CHAT, OpenAIChat),
+        (Operation.EMBEDDINGS, OpenAIEmbeddings),
+        (Operation.OPAQUE, OpaqueConversation),
+    ],
+)
+def test_every_provider_can_be_spoken_to(operation, kind):
+    for row in PROFILES.values():
+        assert isinstance(conversation(operation, row, bare=False), kind)
+
+
+def test_models_are_never_asked_of_a_backend():
+    assert conversation(Operation.MODELS, profile("openai"), bare=False) is None
+
+
+@pytest.mark.parametrize(("bare", "text"), [(False, "<OpenAIChat, asks for usage>"), (True, "<OpenAIChat>")])
+def test_a_bare_backend_is_not_asked_for_usage(bare, text):
+    assert repr(conversation(Operation.CHAT, profile("openai-compatible"), bare=bare)) == text
+
+
+def test_callers_are_spoken_to_as_openai_does():
+    assert isinstance(caller_dialect("/v1/chat/completions"), OpenAICaller)
+
+
+def test_an_opaque_request_keeps_its_bytes_and_its_content_type():
+    theirs = (
+        (b"content-type", b"multipart/form-data; boundary=x"),
+        (b"cookie", b"a=1"),
+        (b"accept", b"audio/mpeg"),
+    )
+    sent = OpaqueConversation().outgoing({}, b"--x", headers=theirs, model="m", stream=False)
+    assert (sent.path, sent.body, sent.headers) == ("", b"--x", (theirs[0], theirs[2]))
+
+
+def test_an_opaque_stream_is_relayed_as_it_comes():
+    tap = OpaqueConversation().tap(show_usage=True)
+    pieces = [*tap.feed(b"dat"), *tap.feed(b""), *tap.feed(b"a: 1\n\n"), *tap.close()]
+    assert [(piece.data, piece.content) for piece in pieces] == [(b"dat", True), (b"a: 1\n\n", True)]
+    assert (tap.done, tap.finished, tap.fault) == (True, True, None)
+
+
+def test_an_opaque_stream_is_not_finished_before_its_end():
+    tap = OpaqueTap()
+    tap.feed(b"data: [DONE]\n\n")
+    assert (tap.finished, tap.done) == (False, False)
+
+
+def test_an_opaque_answer_is_taken_as_it_is():
+    assert OpaqueConversation().read_reply(b"\x00\xff").body == b"\x00\xff"
+
+
+def test_an_opaque_error_is_read_by_its_status():
+    assert OpaqueConversation().read_error(503, (), b"<html>", now=0.0).kind is FaultKind.OVERLOADED
