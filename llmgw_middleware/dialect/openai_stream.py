@@ -12,6 +12,7 @@ said before ``[DONE]`` is truncated: proxies are known to send it after a failur
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any
@@ -30,6 +31,9 @@ MAX_HELD = 64 * 1024
 
 DONE = b"data: [DONE]\n\n"
 """The terminator of a stream."""
+
+_MEANT = re.compile(rb"(?:^|[\r\n])(?::|(?:event|id|retry)[:\r\n])")
+"""A comment, or a field that an event may have beside its data."""
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -204,7 +208,9 @@ class ChatTap:
         name, data = read_event(event)
         if name == b"error":
             return self._fail(data or b"")
-        if data is None or not data.strip():
+        if data is None:
+            return self._judge_dumb(event)
+        if not data.strip():
             return _Verdict.QUIET
         if data.strip() == b"[DONE]":
             return self._end()
@@ -215,6 +221,13 @@ class ChatTap:
             self.malformed += 1
             return _Verdict.DROP
         return self._judge_chunk(chunk, data)
+
+    def _judge_dumb(self, event: bytes) -> _Verdict:
+        """Judge an event without data. One without a line that means anything is not of this format."""
+        if not event.strip() or _MEANT.search(event):
+            return _Verdict.QUIET
+        self.malformed += 1
+        return _Verdict.DROP
 
     def _judge_chunk(self, chunk: _Chunk, data: bytes) -> _Verdict:
         choices = chunk.choices or ()

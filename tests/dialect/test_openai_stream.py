@@ -68,6 +68,8 @@ def test_something_said_is_content(said):
         pytest.param(b": OPENROUTER PROCESSING\n\n", id="comment"),
         pytest.param(b"event: ping\ndata: {}\n\n", id="ping"),
         pytest.param(b"event: ping\n\n", id="event-without-data"),
+        pytest.param(b"id: 7\r\nretry: 100\r\n\r\n", id="other-fields"),
+        pytest.param(b"\n\n", id="blank-lines"),
         pytest.param(b"data:\n\n", id="empty-data"),
         pytest.param(chunk({"index": 0}), id="choice-without-delta"),
     ],
@@ -211,6 +213,7 @@ def test_done_after_content_ends_a_stream_whose_server_gives_no_reason():
     [
         pytest.param(b"data: {broken\n\n", id="broken-json"),
         pytest.param(b"data: hello\n\n", id="no-json"),
+        pytest.param(b"<html>\n<p>Bad Gateway\n\n", id="no-event-at-all"),
         pytest.param(b"data: 17\n\n", id="a-number"),
         pytest.param(b'data: {"choices": 3}\n\n', id="choices-no-list"),
         pytest.param(b'data: {"choices": [null]}\n\n', id="choice-no-object"),
