@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from llmgw_middleware.config.assemble import assemble
 from llmgw_middleware.config.interpolate import Interpolation
 from llmgw_middleware.config.merge import merge
-from llmgw_middleware.config.problem import Problem, Report
+from llmgw_middleware.config.problem import Problem, Report, ordered
 from llmgw_middleware.config.source import Source, read
 from llmgw_middleware.config.tree import Scalar, Table, find
 from llmgw_middleware.config.words.configuration import Configuration
@@ -44,7 +44,7 @@ def load(source: Source, *, env: Mapping[str, str], serving: bool) -> Loaded:
     root = merge((interpolation.table(document) for document in written.documents), report)
     words = _words(root, report)
     plan = assemble(words, report, written.sources) if words is not None else None
-    return Loaded(plan=None if report.failed else plan, problems=report.sorted(written.files))
+    return Loaded(plan=None if report.failed else plan, problems=ordered(report.problems))
 
 
 def _words(root: Table, report: Report) -> Configuration | None:

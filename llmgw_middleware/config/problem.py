@@ -57,12 +57,6 @@ class Report:
         """Whether any error was noted."""
         return any(problem.severity == "error" for problem in self.problems)
 
-    def sorted(self, files: Iterable[str]) -> tuple[Problem, ...]:
-        """Return each problem once, in the order of ``files`` and of their lines."""
-        rank = {name: index for index, name in enumerate(files)}
-        once = dict.fromkeys(self.problems)
-        return tuple(sorted(once, key=lambda p: (rank.get(p.file, len(rank)), p.line, p.column)))
-
     def _add(self, severity: Severity, code: str, at: Position, message: str, hint: str | None) -> None:
         self.problems.append(
             Problem(
@@ -75,3 +69,10 @@ class Report:
                 hint=hint,
             )
         )
+
+
+def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return each problem once, by file in the order of first mention, then by place."""
+    once = dict.fromkeys(problems)
+    rank = {name: index for index, name in enumerate(dict.fromkeys(problem.file for problem in once))}
+    return tuple(sorted(once, key=lambda p: (rank[p.file], p.line, p.column)))

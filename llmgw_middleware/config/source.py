@@ -20,10 +20,9 @@ _SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What was read: the documents in order, the files they came from, and the files and folders that were named."""
+    """What was read: the documents in order, and the files and folders that were named."""
 
     documents: tuple[Table, ...]
-    files: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
 
@@ -37,7 +36,6 @@ def read(source: Source, report: Report) -> Written:
     tables = [_as_table(tree, report) for file in files for tree in _parse(file, report)]
     return Written(
         documents=tuple(table for table in tables if table is not None),
-        files=tuple(str(file) for file in files),
         sources=tuple(str(path) for path in paths),
     )
 

@@ -70,7 +70,9 @@ class TextForm(Word):
 
     regex: Annotated[Pattern | None, Field(description="Must match the whole value.")] = None
     prefix: Annotated[Text | None, Field(description="The value starts with this.")] = None
-    one_of: Annotated[tuple[Text, ...] | None, Field(description="The value is one of these.")] = None
+    one_of: Annotated[
+        tuple[Text, ...] | None, Field(description="The value is one of these."), Manual(kind="list of texts")
+    ] = None
     present: Annotated[Flag | None, Field(description="false: it must be absent; true: any value.")] = None
 
 
@@ -81,7 +83,11 @@ class ValueForm(Word):
 
     regex: Annotated[Pattern | None, Field(description="Must match the whole text.")] = None
     prefix: Annotated[Text | None, Field(description="The text starts with this.")] = None
-    one_of: Annotated[tuple[Fact, ...] | None, Field(description="The value is one of these.")] = None
+    one_of: Annotated[
+        tuple[Fact, ...] | None,
+        Field(description="The value is one of these."),
+        Manual(kind="list of values"),
+    ] = None
     present: Annotated[Flag | None, Field(description="false: it must be absent; true: any value.")] = None
     contains: Annotated[Fact, Field(description="An item of the list, or a part of the text.")] = None
     gt: Annotated[Number | None, Field(description="A number greater than this.")] = None
@@ -140,6 +146,7 @@ class Conditions(Word):
     methods: Annotated[
         tuple[Method, ...],
         Field(description="HTTP methods. A path that matches with another method only is answered with 405."),
+        Manual(kind="list of methods"),
     ] = ()
     headers: Annotated[
         dict[HeaderName, TextTest],

@@ -32,7 +32,7 @@ from llmgw_middleware.config.words.timeout import TimeoutWord
 from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.model.route import Sticky
 
-_STICKY = ("user", "session", "ip", "header:<name>", "cookie:<name>")
+_STICKY = ("user", "session", "ip", "header:NAME", "cookie:NAME")
 _BY_NAME = re.compile(r"(header|cookie):([^\s\"();,=]+)")
 
 
@@ -122,6 +122,7 @@ class RouteWord(Conditions):
     match: Annotated[
         tuple[Alternative, ...],
         Field(description="Alternatives, each with the condition keys above; one of them has to hold."),
+        Manual(kind="list of conditions"),
     ] = ()
     priority: Annotated[Priority, Field(description="Lower numbers are considered first.")] = 100
     default: Annotated[

@@ -1,0 +1,157 @@
+"""Writes the table of every key into ``docs/configuration.md``: ``python -m llmgw_middleware.config.reference``.
+
+With ``--check`` nothing is written; the exit code tells whether the page is current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from llmgw_middleware.config.unavailable import KEYS, SHAPES, VALUES
+from llmgw_middleware.config.words.backend import (
+    BackendWord,
+    HealthCheckWord,
+    MemberWord,
+    PoolWord,
+    PriceWord,
+)
+from llmgw_middleware.config.words.condition import Conditions, PathForm, Presence, TextForm, ValueForm
+from llmgw_middleware.config.words.configuration import Configuration
+from llmgw_middleware.config.words.gateway import GatewayWord, GeoWord, IdentityWord
+from llmgw_middleware.config.words.kinds import Manual
+from llmgw_middleware.config.words.route import RespondWord, RewriteWord, RouteWord, SideWord, StreamWord
+from llmgw_middleware.config.words.timeout import TimeoutWord
+from llmgw_middleware.config.words.word import Word
+
+PAGE = Path("docs/configuration.md")
+START = "<!-- keys: generated, do not edit below -->\n"
+
+_SECTIONS: tuple[tuple[str, type[Word], type[Word] | None], ...] = (
+    ("The whole configuration", Configuration, None),
+    ("gateway", GatewayWord, None),
+    ("timeout", TimeoutWord, None),
+    ("identity", IdentityWord, None),
+    ("geo", GeoWord, None),
+    ("routes[]: conditions, also in match[]", Conditions, None),
+    ("routes[]", RouteWord, Conditions),
+    ("A path as a form", PathForm, None),
+    ("A header or query value as a form", TextForm, None),
+    ("A body or user value as a form", ValueForm, None),
+    ("country as a form", Presence, None),
+    ("routes[].backends[]", SideWord, None),
+    ("routes[].respond", RespondWord, None),
+    ("routes[].rewrite", RewriteWord, None),
+    ("routes[].stream", StreamWord, None),
+    ("backends[]: a backend", BackendWord, None),
+    ("backends[].price", PriceWord, None),
+    ("backends[]: a pool", PoolWord, None),
+    ("backends[].backends[]: a pool's member, besides a backend's keys", MemberWord, BackendWord),
+    ("backends[].healthCheck", HealthCheckWord, None),
+)
+"""Headings, words, and the words whose keys stand elsewhere."""
+
+
+def tables() -> str:
+    """Return the generated part of the page."""
+    parts = [_section(title, word, beside) for title, word, beside in _SECTIONS]
+    return "\n".join([*parts, _unavailable()])
+
+
+def main(arguments: Sequence[str], page: Path = PAGE) -> int:
+    """Write the page, or with ``--check`` compare it; return 0 where it is current."""
+    text = page.read_text(encoding="utf-8")
+    before, start, _ = text.partition(START)
+    if not start:
+        sys.stderr.write(f"{page} lacks the line {START}")
+        return 2
+    wanted = f"{before}{START}\n{tables()}"
+    if "--check" in arguments:
+        if text != wanted:
+            sys.stderr.write(f"{page} is not current: run python -m llmgw_middleware.config.reference\n")
+        return int(text != wanted)
+    page.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+def _section(title: str, word: type[Word], beside: type[Word] | None) -> str:
+    skipped = frozenset(beside.model_fields) if beside else frozenset()
+    rows = [_row(name, field) for name, field in word.model_fields.items() if name not in skipped]
+    described = (word.__doc__ or "").strip().splitlines()[0]
+    head = "| key | takes | default | meaning |\n| --- | --- | --- | --- |"
+    return "\n".join([f"### {title}", "", described, "", head, *rows, ""])
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    kind = _said(field, "kind") or _kind(field.annotation)
+    cells = (f"`{field.alias or name}`", kind, _default(field), field.description or "")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(field: FieldInfo) -> str:
+    said = _said(field, "default")
+    if said is not None:
+        return said
+    if field.is_required():
+        return "needed"
+    default = field.default
+    if default in (None, (), "", PydanticUndefined) or isinstance(default, Word):
+        return ""
+    return (
+        str(default).lower()
+        if isinstance(default, bool)
+        else f"{default:g}"
+        if isinstance(default, float)
+        else str(default)
+    )
+
+
+def _said(field: FieldInfo, what: str) -> str | None:
+    """Return what the manual says of ``what``; the field's own words before its type's."""
+    own = (item for item in field.metadata if isinstance(item, Manual))
+    for manual in (*reversed(list(own)), *_manuals(field.annotation)):
+        said: str | None = getattr(manual, what)
+        if said is not None:
+            return said
+    return None
+
+
+def _manuals(annotation: Any) -> Iterator[Manual]:
+    """Find what a type says of itself, through ``| None``; not what the items of a list say."""
+    for part in get_args(annotation):
+        if isinstance(part, Manual):
+            yield part
+        elif getattr(part, "__metadata__", None):
+            yield from _manuals(part)
+
+
+def _kind(annotation: Any) -> str:
+    """Return the kind of a word or a list of them; every other type says its own."""
+    if getattr(annotation, "__origin__", None) is tuple:
+        return f"list, see {_noun(get_args(annotation)[0])}"
+    return f"mapping, see {_noun(annotation)}"
+
+
+def _noun(annotation: Any) -> str:
+    parts = (annotation, *get_args(annotation))
+    return next(part.noun for part in parts if isinstance(part, type) and issubclass(part, Word))
+
+
+def _unavailable() -> str:
+    rows = [f"| {noun} | {', '.join(f'`{key}`' for key in sorted(keys))} |" for noun, keys in KEYS.items()]
+    values = [
+        f"| value of `{key}` | {', '.join(f'`{v}`' for v in sorted(words))} |"
+        for key, words in VALUES.items()
+    ]
+    shapes = [f"| `{key}` | {what} |" for key, what in SHAPES.items()]
+    head = "### Not available in this version\n\nThese are refused with the code `not_available`, never ignored.\n"
+    return "\n".join([head, "| part | words |", "| --- | --- |", *rows, *values, *shapes, ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,187 @@
+"""What is legal but hardly meant: rules that never apply, weights without effect, places nobody can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmgw_middleware.config.cover import covers, path_covers
+from llmgw_middleware.config.problem import Problem
+from llmgw_middleware.dialect.provider import profile
+from llmgw_middleware.model.backend import Pool
+from llmgw_middleware.model.plan import Plan
+from llmgw_middleware.model.route import Match, Route
+
+
+def lint(plan: Plan) -> tuple[Problem, ...]:
+    """Return warnings beyond what loading finds, each at the place of its rule, pool or backend."""
+    return (
+        *_reach(plan),
+        *_interception(plan),
+        *_default(plan),
+        *(problem for route in plan.routes for problem in _route(route)),
+        *(problem for pool in plan.pools.values() for problem in _pool(pool, plan)),
+        *_geography(plan),
+        *_keys(plan),
+    )
+
+
+def _warning(code: str, where: str, message: str, hint: str | None = None) -> Problem:
+    file, _, line = where.rpartition(":")
+    if not (file and line.isdigit()):
+        return Problem(severity="warning", file=where, code=code, message=message, hint=hint)
+    return Problem(
+        severity="warning", file=file, line=int(line), column=1, code=code, message=message, hint=hint
+    )
+
+
+def _reach(plan: Plan) -> Iterator[Problem]:
+    """Find rules that an earlier one covers; the order is by priority, then as written, defaults last."""
+    order = sorted(plan.routes, key=lambda route: (route.default, route.priority))
+    for index, route in enumerate(order):
+        cover = next((earlier for earlier in order[:index] if covers(earlier, route)), None)
+        if cover is not None:
+            yield _warning(
+                "unreachable_route",
+                route.where,
+                f'The route "{route.name}" is never reached: "{cover.name}" at {cover.where} takes all its requests.',
+                "give it a lower priority number, or more exact conditions to the other",
+            )
+
+
+def _interception(plan: Plan) -> Iterator[Problem]:
+    for route in plan.routes:
+        paths = [path for match in route.matches for path in match.paths]
+        literal = [path for path in paths if path.kind != "regex"]
+        if (
+            paths == literal
+            and paths
+            and not any(
+                path_covers(taken, path) or path_covers(path, taken) or taken.kind == "regex"
+                for taken in plan.paths
+                for path in paths
+            )
+        ):
+            yield _warning(
+                "path_not_intercepted",
+                route.where,
+                f'The route "{route.name}" is never reached: gateway.paths leaves its path to the host.',
+                "add the path to gateway.paths",
+            )
+
+
+def _default(plan: Plan) -> Iterator[Problem]:
+    """Seed 000: "Always have a default route for unmatched requests"."""
+    if not plan.routes:
+        yield _warning(
+            "no_routes", next(iter(plan.sources), ""), "There are no routes: nothing is intercepted."
+        )
+        return
+    takes_all = any(match == Match() for route in plan.routes for match in route.matches)
+    if not takes_all and plan.on_no_route == "error":
+        yield _warning(
+            "no_default_route",
+            plan.routes[-1].where,
+            "No route takes what the others leave: such requests get 404.",
+            "add {name: default, default: true, backend: …}, or onNoRoute: pass",
+        )
+
+
+def _route(route: Route) -> Iterator[Problem]:
+    for side in route.split:
+        if not side.weight:
+            yield _warning(
+                "zero_weight",
+                route.where,
+                f'"{side.target}" has the weight 0 in "{route.name}": nobody is sent there.',
+            )
+    if route.sticky is not None and not route.split:
+        yield _warning(
+            "no_effect", route.where, f'"{route.name}" has a sticky key but no split that it could hold.'
+        )
+    if route.sticky is not None and route.sticky.kind in {"header", "cookie"}:
+        yield _warning(
+            "client_controlled_key",
+            route.where,
+            f'Clients choose their side of "{route.name}" themselves: they set the {route.sticky.kind} that it sticks by.',
+            "stick by user or session, unless that is meant",
+        )
+    if route.target is not None and route.target in route.fallback:
+        yield _warning(
+            "no_effect", route.where, f'"{route.name}" falls back to "{route.target}", where it goes anyway.'
+        )
+    if route.answer is not None and (route.fallback or route.models):
+        yield _warning(
+            "no_effect", route.where, f'"{route.name}" answers at once: fallback and models do nothing.'
+        )
+
+
+def _pool(pool: Pool, plan: Plan) -> Iterator[Problem]:
+    weights = {member.weight for member in pool.members}
+    if pool.strategy == "round-robin" and weights != {1.0}:
+        yield _warning(
+            "no_effect",
+            pool.where,
+            f'The pool "{pool.name}" takes turns: weights do nothing.',
+            "set strategy: weighted",
+        )
+    elif 0 in weights:
+        idle = ", ".join(f'"{member.backend}"' for member in pool.members if not member.weight)
+        yield _warning(
+            "zero_weight",
+            pool.where,
+            f'In the pool "{pool.name}" {idle} has the weight 0: nobody is sent there.',
+        )
+    backends = [plan.backends.get(member.backend) for member in pool.members]
+    if pool.health_check is not None and not any(
+        backend is not None and backend.resolved for backend in backends
+    ):
+        yield _warning(
+            "no_effect",
+            pool.where,
+            f'The health check of "{pool.name}" has nobody to ask: no member has an address.',
+        )
+
+
+def _geography(plan: Plan) -> Iterator[Problem]:
+    geography = plan.geography
+    asking = [route for route in plan.routes if any(_asks_where(match) for match in route.matches)]
+    believed = geography.header is not None and plan.trusted_proxies
+    if geography.header is not None and not plan.trusted_proxies and asking:
+        yield _warning(
+            "untrusted_geo_header",
+            asking[0].where,
+            f'The header "{geography.header}" is never believed: there are no trusted proxies.',
+            "name them in gateway.trustedProxies",
+        )
+    if asking and not believed and geography.database is None and "country" not in plan.identity.attributes:
+        for route in asking:
+            yield _warning(
+                "no_geo_source",
+                route.where,
+                f'"{route.name}" asks where the caller is, and nothing tells it.',
+                "set geo.header with gateway.trustedProxies, geo.database, or the identity attribute country",
+            )
+
+
+def _asks_where(match: Match) -> bool:
+    return bool(match.country or match.region) or match.country_known is not None
+
+
+def _keys(plan: Plan) -> Iterator[Problem]:
+    """Find a provider's own address without a key: every request would be refused there."""
+    for backend in plan.backends.values():
+        own = profile(backend.provider).url
+        carries = any(name.lower() == "authorization" for name, _ in backend.headers)
+        if (
+            own is not None
+            and own.startswith("https:")
+            and backend.url == own
+            and backend.api_key is None
+            and not carries
+        ):
+            yield _warning(
+                "no_api_key",
+                backend.where,
+                f'The backend "{backend.name}" has no key for {backend.provider}.',
+                "set apiKey: ${VARIABLE}",
+            )
