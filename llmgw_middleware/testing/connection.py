@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from llmgw_middleware.model.http import Header
 from llmgw_middleware.testing.answers import error
-from llmgw_middleware.testing.script import Action, Close, Deaf, Pause, Reset, Script, Send, Silence, Wait
+from llmgw_middleware.testing.script import Action, Close, Pause, Reset, Script, Send, Silence, Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)
+        self._transport.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS cannot do with 0
         self._stage.opened(self)
         self.task = asyncio.get_running_loop().create_task(self._serve())
 
@@ -168,7 +168,6 @@ class Connection(asyncio.Protocol):
                 return False
         self._playing = None
         if early:
-            self.transport.resume_reading()
             await self._body(seen)
         return (seen.header("connection") or "").lower() != "close"
 
@@ -182,8 +181,6 @@ class Connection(asyncio.Protocol):
                 await self._stage.event(name).wait()
             case Silence():
                 await asyncio.Event().wait()
-            case Deaf():
-                self.transport.pause_reading()
             case Close():
                 self._playing = None
             case Reset():

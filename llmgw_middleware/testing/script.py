@@ -27,11 +27,6 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Deaf:
-    """Stop reading from the socket until the script ends. A deaf upstream does not notice that its caller leaves."""
-
-
-@dataclass(frozen=True, slots=True)
 class Close:
     """Close the connection after what was sent. Actions behind it are not played."""
 
@@ -46,7 +41,7 @@ class Silence:
     """Do nothing until the caller leaves."""
 
 
-Action = Send | Pause | Wait | Deaf | Close | Reset | Silence
+Action = Send | Pause | Wait | Close | Reset | Silence
 
 
 @dataclass(frozen=True, slots=True)

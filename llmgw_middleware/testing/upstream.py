@@ -29,7 +29,6 @@ from llmgw_middleware.testing.connection import Connection, Play, Seen
 from llmgw_middleware.testing.script import (
     Action,
     Close,
-    Deaf,
     Pause,
     Reset,
     Script,
@@ -43,7 +42,6 @@ from llmgw_middleware.testing.streams import sse, stream, stream_chunk, stream_c
 __all__ = [
     "Action",
     "Close",
-    "Deaf",
     "Pause",
     "Play",
     "Reset",

@@ -120,14 +120,13 @@ class HttpxReply:
             await self._farewells.see_off(self._close())
 
     async def _close(self) -> None:
-        if self._pending is not None:
+        if not self._ended and not await drop(self._response) and self._pending is not None:
             self._pending.cancel()
-            await asyncio.wait((self._pending,))
+        if self._pending is not None:
+            await asyncio.wait((self._pending,))  # a dropped connection ends it with an error
             if not self._pending.cancelled():
                 self._pending.exception()  # nobody asks for it any more
-        if not self._ended:
-            await drop(self._response)
-        await close(self._response)
+        await release(self._response)
         if isinstance(self._chunks, AsyncGenerator):
             with suppress(Exception):  # its connection is closed under it, which it may complain about
                 await self._chunks.aclose()
@@ -165,15 +164,26 @@ def has_unread(response: httpx.Response) -> bool:
     return not isinstance(found, h11.Connection) or bool(found.trailing_data[0])
 
 
-async def drop(response: httpx.Response) -> None:
-    """Close the connection under an answer, so that it cannot be reused. An answer of HTTP/2 shares it: not closed."""
+async def drop(response: httpx.Response) -> bool:
+    """Close the connection under an answer, so that nothing more comes and nobody reuses it. Returns whether it could.
+
+    An answer of HTTP/2 shares its connection, and one of another transport may have none.
+    """
     stream = response.extensions.get("network_stream")
-    if stream is not None and response.extensions.get("http_version") != b"HTTP/2":
-        with suppress(Exception):  # it may be broken already, and it is being given up
-            await stream.aclose()
+    if stream is None or response.extensions.get("http_version") == b"HTTP/2":
+        return False
+    with suppress(Exception):  # it may be broken already, and it is being given up
+        await stream.aclose()
+    return True
 
 
-async def close(response: httpx.Response) -> None:
+async def release(response: httpx.Response) -> None:
     """Give the answer's connection back to its pool, which closes it unless the answer was complete."""
     with suppress(Exception):  # as in drop
         await cast("httpx.AsyncByteStream", response.stream).aclose()
+
+
+async def discard(response: httpx.Response) -> None:
+    """Let go of an answer that nobody will read."""
+    await drop(response)
+    await release(response)

@@ -12,8 +12,9 @@ import httpx
 from llmgw_middleware.model.policy import Timeouts
 from llmgw_middleware.transport.hop import sendable
 from llmgw_middleware.transport.httpx_faults import fault_of
-from llmgw_middleware.transport.httpx_reply import Farewells, HttpxReply, close, drop
-from llmgw_middleware.transport.httpx_wire import WATCH, Watch, WatchedTransport
+from llmgw_middleware.transport.httpx_reply import Farewells, HttpxReply, discard
+from llmgw_middleware.transport.httpx_watch import WATCH, Watch
+from llmgw_middleware.transport.httpx_wire import WatchedTransport
 from llmgw_middleware.transport.port import Call, Malformed, Unreachable
 
 
@@ -49,42 +50,43 @@ class HttpxTransport:
             raise Unreachable("this transport is closed")
         if asyncio.get_running_loop().time() >= deadline:
             raise TimeoutError("the deadline had passed before the call was sent")
+        watch = Watch(seam=self._given is None)
         self._sending += 1
         try:
-            response = await self._by(deadline, self._exchange(call, timeouts))
+            response = await self._by(deadline, watch, self._exchange(call, timeouts, watch))
         finally:
             self._sending -= 1
         try:
             return HttpxReply(response, self._farewells)
         except Malformed:
-            await self._farewells.see_off(_discard(response))
+            await self._farewells.see_off(discard(response))
             raise
 
-    async def _by(self, deadline: float, work: Coroutine[Any, Any, httpx.Response]) -> httpx.Response:
+    async def _by(
+        self, deadline: float, watch: Watch, work: Coroutine[Any, Any, httpx.Response]
+    ) -> httpx.Response:
         """Await ``work`` until the deadline. It is a task, so that a cancelled caller cannot disturb its tidying."""
         loop = asyncio.get_running_loop()
         task = loop.create_task(work)
         try:
             await asyncio.wait((task,), timeout=deadline - loop.time())
         except asyncio.CancelledError:
-            await self._farewells.see_off(_abandon(task))
+            await self._farewells.see_off(_abandon(watch, task))
             raise
         if not task.done():
-            await self._farewells.see_off(_abandon(task))
+            await self._farewells.see_off(_abandon(watch, task))
             raise TimeoutError("the answer's headers did not come before the deadline")
         return task.result()
 
-    async def _exchange(self, call: Call, timeouts: Timeouts) -> httpx.Response:
-        watch = Watch()
+    async def _exchange(self, call: Call, timeouts: Timeouts, watch: Watch) -> httpx.Response:
         WATCH.set(watch)
-        pool = self._pool(timeouts.idle)
         try:
-            return await pool.handle_async_request(request_for(call, timeouts))
-        except httpx.HTTPError as error:
-            if not (watch.stale and isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)):
+            return await self._pool(timeouts.idle).handle_async_request(request_for(call, timeouts))
+        except (httpx.ReadError, httpx.RemoteProtocolError) as error:
+            if not watch.stale:
                 raise fault_of(error) from error
-        except (OSError, UnicodeError) as error:  # a host name that DNS cannot have is a UnicodeError
-            raise Unreachable(f"{type(error).__name__}: {error}") from error
+        except httpx.HTTPError as error:
+            raise fault_of(error) from error
         try:
             return await self._pool(0.0).handle_async_request(request_for(call, timeouts))
         except httpx.HTTPError as error:
@@ -131,14 +133,9 @@ def request_for(call: Call, timeouts: Timeouts) -> httpx.Request:
         raise ValueError(f"a call that HTTP cannot carry: {error}") from error
 
 
-async def _abandon(task: asyncio.Task[httpx.Response]) -> None:
-    task.cancel()
+async def _abandon(watch: Watch, task: asyncio.Task[httpx.Response]) -> None:
+    watch.abandon(task)
     await asyncio.wait((task,))
-    # The answer may have come in the same moment as the cancellation.
+    # The answer may have come in the same moment.
     if not task.cancelled() and task.exception() is None:
-        await _discard(task.result())
-
-
-async def _discard(response: httpx.Response) -> None:
-    await drop(response)
-    await close(response)
+        await discard(task.result())

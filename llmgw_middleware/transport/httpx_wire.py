@@ -1,9 +1,8 @@
-"""httpx's own transport with a watch on every connection.
+"""httpx's own transport with a look at the bytes.
 
-httpcore tells nobody what it read from a socket. Three things need it: a kept-alive connection is stale only if
-*nothing* came back on it, interim answers must be counted, and an answer's head has a limit of bytes. So the
-network backend, a public seam of httpcore, is wrapped; which connection serves which request is found through a
-context variable, because each request is sent by a task of its own.
+httpcore tells nobody what it read from a socket. Two things need it: a kept-alive connection is stale only if
+*nothing* came back on it, and an answer's head has limits. So the network backend, a public seam of httpcore, is
+wrapped. How requests are given up at this seam is told in ``httpx_watch``.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ import asyncio
 import re
 import ssl
 from collections.abc import Iterable
-from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import httpcore
 import httpx
 
+from llmgw_middleware.transport.httpx_watch import WATCH, network
 from llmgw_middleware.transport.port import MAX_HEAD
 
 MAX_INTERIM = 10
@@ -30,77 +30,64 @@ _BLANK_LINE = re.compile(rb"\n\r?\n")  # as tolerant as h11, so that both see th
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
 
 
-class Watch:
-    """What is known of the connection that carries one request."""
+class Head:
+    """The head of an answer as it comes in. Raises RemoteProtocolError beyond its limits."""
 
-    __slots__ = ("stream",)
+    __slots__ = ("_interim", "_size", "_tail")
 
     def __init__(self) -> None:
-        self.stream: WatchedStream | None = None
-        """The connection, once the first byte of the request was handed to it."""
+        self._tail = bytearray()
+        self._size = 0
+        self._interim = 0
 
-    @property
-    def stale(self) -> bool:
-        """Whether the request went out on a connection that had served before, and not one byte came back."""
-        return self.stream is not None and self.stream.answers > 0 and self.stream.received == 0
+    def feed(self, data: bytes) -> bool:
+        """Take in bytes. Returns whether the head is complete; what stands behind it is not looked at."""
+        self._tail += data
+        while end := _BLANK_LINE.search(self._tail):
+            self._size += end.end()
+            self._check(self._size)
+            if not _INTERIM.match(self._tail):
+                return True
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise httpcore.RemoteProtocolError(f"more than {MAX_INTERIM} interim answers")
+            del self._tail[: end.end()]
+        self._check(self._size + len(self._tail))
+        return False
 
-
-WATCH: ContextVar[Watch] = ContextVar("llmgw_httpx_watch")
-"""The watch of the task that sends."""
+    def _check(self, size: int) -> None:
+        if size > MAX_HEAD:
+            raise httpcore.RemoteProtocolError(f"the answer's head is longer than {MAX_HEAD} bytes")
 
 
 class WatchedStream(httpcore.AsyncNetworkStream):
-    """A connection that counts what it received since the last request was written."""
+    """A connection that counts what it received. ``opened``: the loop's time when connecting began."""
 
     def __init__(self, inner: httpcore.AsyncNetworkStream, *, opened: float) -> None:
         self._inner = inner
         self._opened = opened
-        self._head = bytearray()
-        self._in_head = False
-        self._head_size = 0
-        self._interim = 0
+        self._head: Head | None = None
         self.answers = 0
-        """Heads received whole, 1xx not counted."""
+        """Answers received so far, 1xx not counted."""
         self.received = 0
         """Bytes received since the last write."""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 -- httpcore's signature
         """Write in pieces, each with the whole timeout."""
         if (watch := WATCH.get(None)) is not None:
-            watch.stream = self
-        self._in_head, self._head_size, self._interim, self.received = True, 0, 0, 0
-        self._head.clear()
+            watch.carrier = self
+        self._head, self.received = Head(), 0
         for start in range(0, len(buffer), WRITE_PIECE):
-            await self._inner.write(buffer[start : start + WRITE_PIECE], timeout)
+            await network(partial(self._inner.write, buffer[start : start + WRITE_PIECE], timeout))
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 -- as above
-        """Read, and judge what belongs to the head. Raises RemoteProtocolError beyond its limits."""
-        data = await self._inner.read(max_bytes, timeout)
+        """Read, and judge what belongs to the head."""
+        data = await network(partial(self._inner.read, max_bytes, timeout))
         self.received += len(data)
-        if self._in_head:
-            self._judge(data)
-        return data
-
-    def _judge(self, data: bytes) -> None:
-        self._head += data
-        while self._in_head and (end := _BLANK_LINE.search(self._head)):
-            self._end_of_head(end.end())
-        if self._in_head and self._head_size + len(self._head) > MAX_HEAD:
-            raise httpcore.RemoteProtocolError(f"the answer's head is longer than {MAX_HEAD} bytes")
-
-    def _end_of_head(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > MAX_HEAD:
-            raise httpcore.RemoteProtocolError(f"the answer's head is longer than {MAX_HEAD} bytes")
-        if not _INTERIM.match(self._head):
-            self._in_head = False
+        if self._head is not None and self._head.feed(data):
+            self._head = None
             self.answers += 1
-            self._head.clear()
-            return
-        self._interim += 1
-        if self._interim > MAX_INTERIM:
-            raise httpcore.RemoteProtocolError(f"more than {MAX_INTERIM} interim answers")
-        del self._head[:size]
+        return data
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -115,7 +102,11 @@ class WatchedStream(httpcore.AsyncNetworkStream):
         """Begin TLS within what connecting has left of its time."""
         if timeout is not None:
             timeout = max(0.0, timeout - (asyncio.get_running_loop().time() - self._opened))
-        inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        try:
+            inner = await network(partial(self._inner.start_tls, ssl_context, server_hostname, timeout))
+        except BaseException:
+            await self._inner.aclose()  # httpcore does so for exceptions, but not when cancelled
+            raise
         return WatchedStream(inner, opened=self._opened)
 
     def get_extra_info(self, info: str) -> Any:
@@ -140,10 +131,13 @@ class WatchedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect."""
+        """Connect. Raises httpcore's ConnectError also for names that DNS cannot have."""
         opened = asyncio.get_running_loop().time()
-        inner = await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
-        return WatchedStream(inner, opened=opened)
+        connect = partial(self._inner.connect_tcp, host, port, timeout, local_address, socket_options)
+        try:
+            return WatchedStream(await network(connect), opened=opened)
+        except UnicodeError as error:
+            raise httpcore.ConnectError(str(error)) from error
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass between connection attempts. Never asked for: there are no retries here."""
@@ -153,9 +147,9 @@ class WatchedBackend(httpcore.AsyncNetworkBackend):
 class WatchedTransport(httpx.AsyncHTTPTransport):
     """HTTP/1.1 without retries, proxies or environment, over watched connections.
 
-    There is no limit of connections: a request that is cancelled while it waits for one leaks its slot in httpcore
-    (encode/httpcore#1093), and a limit would in time be used up by leaks. What bounds them is ``maxInFlight``.
-    ``idle`` is the keep-alive in seconds; 0 keeps no connection.
+    There is no limit of connections: where callers wait for one, those who leave in the moment they get it would use
+    it up (encode/httpcore#1093). What bounds them is ``maxInFlight``. ``idle`` is the keep-alive in seconds; 0 keeps
+    no connection.
     """
 
     def __init__(self, *, tls: ssl.SSLContext, idle: float | None) -> None:
@@ -169,3 +163,6 @@ class WatchedTransport(httpx.AsyncHTTPTransport):
             retries=0,
             network_backend=WatchedBackend(),
         )
+
+    def __repr__(self) -> str:
+        return f"<WatchedTransport {self._pool!r}>"

@@ -37,15 +37,20 @@ async def send(
     )
 
 
-async def body_of(reply: Reply) -> bytes:
-    """The whole body; the reply is closed in any case."""
+async def rest_of(reply: Reply) -> bytes:
+    """What is left of the body; the reply stays open."""
     pieces = []
+    while piece := await reply.receive(soon()):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def body_of(reply: Reply) -> bytes:
+    """What is left of the body; the reply is closed in any case."""
     try:
-        while piece := await reply.receive(soon()):
-            pieces.append(piece)
+        return await rest_of(reply)
     finally:
         await reply.aclose()
-    return b"".join(pieces)
 
 
 async def fetch(transport: Transport, url: str, **call: Any) -> tuple[int, bytes]:
