@@ -59,6 +59,7 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._heard = self._content = self._loop.time()
         self._beat_at = self._heard + HEARTBEAT
+        self._at_end = False
         self._finished_at: float | None = None
         self._given: float | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -111,6 +112,7 @@ class Relay:
     def _take(self, received: bytes) -> bytes:
         now = self._loop.time()
         pieces = self._tap.feed(received) if received else self._tap.close()
+        self._at_end = not received
         self._heard, self._beat_at = now, now + HEARTBEAT
         if any(piece.content for piece in pieces):
             self._content = now
@@ -139,7 +141,8 @@ class Relay:
             return await self._break_off(self._tap.fault)
         # Whatever happens now, the answer is complete; only the connection may not be fit for another.
         with contextlib.suppress(TimeoutError, TransportError):
-            await self._reply.receive(self._loop.time() + DRAIN)
+            if not self._at_end:
+                await self._reply.receive(self._loop.time() + DRAIN)
         await self._end("served", None)
         return b""
 

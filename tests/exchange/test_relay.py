@@ -1,0 +1,155 @@
+"""The relay against a scripted reply: the order of events is given, time is the loop's."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from llmgw_middleware.dialect.openai_caller import OpenAICaller
+from llmgw_middleware.dialect.openai_stream import ChatTap
+from llmgw_middleware.dialect.port import Piece
+from llmgw_middleware.exchange import relay as relay_module
+from llmgw_middleware.exchange.relay import Relay
+from llmgw_middleware.model.policy import Timeouts
+from llmgw_middleware.transport.port import Reset
+
+TEXT = b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
+FINISH = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+STALL = TimeoutError()
+
+
+class ScriptedReply:
+    """Hands out what it was given, then silence."""
+
+    status = 200
+    headers = ()
+
+    def __init__(self, *said: bytes | Exception) -> None:
+        self.said = list(said)
+        self.closed = 0
+
+    async def receive(self, deadline: float) -> bytes:
+        if not self.said:
+            return await asyncio.get_running_loop().create_future()
+        word = self.said.pop(0)
+        if isinstance(word, Exception):
+            raise word
+        return word
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+def relay(
+    reply: ScriptedReply, *, timeouts: Timeouts | None = None, held: Sequence[Piece] = ()
+) -> tuple[Relay, list]:
+    ends: list = []
+    made = Relay(
+        reply=reply,
+        tap=ChatTap(show_usage=False),
+        held=held,
+        timeouts=timeouts or Timeouts(stream_idle=60.0, caller_stall=60.0),
+        caller=OpenAICaller(),
+        ended=lambda outcome, code: ends.append((outcome, code)),
+    )
+    return made, ends
+
+
+async def test_a_whole_stream_is_served_and_the_connection_given_back():
+    reply = ScriptedReply(TEXT, FINISH, DONE, b"")
+    stream, ends = relay(reply)
+    assert b"".join([chunk async for chunk in stream]) == TEXT + FINISH + DONE
+    assert (ends, reply.closed) == ([("served", None)], 1)
+
+
+async def test_what_was_held_comes_first():
+    stream, _ = relay(ScriptedReply(TEXT, FINISH, DONE, b""), held=[Piece(b": role\n\n", content=False)])
+    assert await anext(stream) == b": role\n\n"
+    await stream.aclose()
+
+
+@pytest.mark.parametrize("end", [b"", Reset("cut")], ids=["clean end", "reset"])
+async def test_a_stream_without_its_end_is_told_in_band_and_is_no_success(end):
+    stream, ends = relay(ScriptedReply(TEXT, end))
+    said = b"".join([chunk async for chunk in stream])
+    assert b"upstream_stream_truncated" in said
+    assert b"[DONE]" not in said
+    assert b"finish_reason" not in said
+    assert ends == [("truncated", "upstream_stream_truncated")]
+
+
+async def test_an_error_event_after_content_is_told_and_ends_the_stream():
+    error = b'data: {"error":{"message":"boom at http://10.0.0.1","type":"server_error"}}\n\n'
+    stream, ends = relay(ScriptedReply(TEXT + error, DONE))
+    said = b"".join([chunk async for chunk in stream])
+    assert b'"error"' in said
+    assert b"10.0.0.1" not in said
+    assert b"[DONE]" not in said
+    assert ends[0][0] == "truncated"
+
+
+async def test_a_finish_without_its_terminator_is_complete():
+    stream, ends = relay(ScriptedReply(TEXT, FINISH, b""))
+    assert b"".join([chunk async for chunk in stream]) == TEXT + FINISH + DONE
+    assert ends == [("served", None)]
+
+
+async def test_a_finish_is_not_waited_upon_for_ever():
+    stream, ends = relay(ScriptedReply(TEXT, FINISH, STALL, STALL))
+    assert b"".join([chunk async for chunk in stream]).endswith(DONE)
+    assert ends == [("served", None)]
+
+
+async def test_a_short_silence_gets_a_comment_and_the_stream_goes_on(monkeypatch):
+    monkeypatch.setattr(relay_module, "HEARTBEAT", 0.0)
+    stream, ends = relay(ScriptedReply(TEXT, STALL, FINISH, DONE, b""))
+    chunks = [chunk async for chunk in stream]
+    assert chunks[1] == b": keep-alive\n\n"
+    assert ends == [("served", None)]
+
+
+async def test_silence_beyond_its_limit_is_told_in_band():
+    stream, ends = relay(ScriptedReply(TEXT, STALL), timeouts=Timeouts(stream_idle=1e-9))
+    said = b"".join([chunk async for chunk in stream])
+    assert b"upstream_timeout" in said
+    assert ends == [("truncated", "upstream_timeout")]
+
+
+async def test_a_caller_who_leaves_lets_go_of_the_upstream_once():
+    reply = ScriptedReply(TEXT)
+    stream, ends = relay(reply)
+    await anext(stream)
+    await stream.aclose()
+    await stream.aclose()
+    assert (ends, reply.closed) == ([("cancelled", None)], 1)
+
+
+async def test_being_cancelled_in_silence_lets_go_of_the_upstream():
+    reply = ScriptedReply(TEXT)
+    stream, ends = relay(reply)
+    await anext(stream)
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (ends, reply.closed) == ([("cancelled", None)], 1)
+
+
+async def test_a_caller_who_leaves_with_the_terminator_in_hand_was_served():
+    stream, ends = relay(ScriptedReply(TEXT + FINISH + DONE))
+    assert (await anext(stream)).endswith(DONE)
+    await stream.aclose()
+    assert ends == [("served", None)]
+
+
+async def test_a_caller_who_takes_nothing_is_given_up():
+    reply = ScriptedReply(TEXT)
+    stream, ends = relay(reply, timeouts=Timeouts(stream_idle=60.0, caller_stall=0.0))
+    await anext(stream)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (ends, reply.closed) == ([("cancelled", "caller_stalled")], 1)
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
