@@ -21,7 +21,9 @@ class ProcessSettings(BaseSettings):
     Raises ConfigError, naming the variable, for a value that it does not take.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LLMGW_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LLMGW_", frozen=True, extra="ignore", env_ignore_empty=True, validate_default=False
+    )
 
     config: Annotated[
         tuple[Path, ...] | None,
