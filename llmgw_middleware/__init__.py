@@ -13,8 +13,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AuthError": "errors",
+    "BadRequest": "errors",
     "ConfigError": "errors",
     "Extensions": "build",
+    "Forbidden": "errors",
     "Gateway": "gateway",
     "GatewayError": "errors",
     "HostRequest": "model.http",

@@ -42,6 +42,7 @@ __all__ = [
     "LoopThread",
     "SyncStream",
     "Waist",
+    "below_mount",
     "gateway_for",
     "load_hook",
     "raw_path",

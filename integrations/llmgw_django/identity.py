@@ -1,0 +1,72 @@
+"""Who calls, as Django's session and authentication say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpRequest
+
+from llmgw_middleware import GatewayError, HostRequest
+from llmgw_middleware.wsgi import Found, Waist
+
+
+class UserReader:
+    """The resolver of projects that give none of their own: ``request.user`` and ``request.session``.
+
+    Attributes: ``staff``, ``superuser``, and ``groups`` (names) where a rule reads them, as they cost a query. A user's
+    name and address are not among them; ``identity.attributes`` can ask for more. It uses the ORM, so it runs on the
+    request's own thread.
+    """
+
+    def __init__(self, gateway: Waist) -> None:
+        self._gateway = gateway
+        self._plan: Any = None
+        self._reads_groups = False
+
+    def __repr__(self) -> str:
+        return f"<UserReader {'with' if self.reads_groups else 'without'} groups>"
+
+    def __call__(self, request: HostRequest) -> Found:
+        """Return the logged-in user; raises GatewayError where the project has no users but the rules ask for one."""
+        native: HttpRequest = request.native
+        user, session = getattr(native, "user", None), getattr(native, "session", None)
+        if user is None and self._gateway.uses_identity:
+            raise GatewayError(
+                "The configuration asks who calls, but request.user is not set. Put LLMGatewayMiddleware below "
+                "AuthenticationMiddleware in MIDDLEWARE, or set LLMGW_IDENTIFY.",
+                code="identity_unavailable",
+            )
+        if user is None or not user.is_authenticated:
+            return Found(session_key=_key(session), subjects={"user": None, "session": session})
+        return Found(
+            id=str(user.pk),
+            source="session",
+            session_key=_key(session),
+            attributes=dict(self._attributes(user)),
+            subjects={"user": user, "session": session},
+        )
+
+    @property
+    def reads_groups(self) -> bool:
+        """Whether a rule of the configuration in force reads ``user.groups``."""
+        plan = self._gateway.plan
+        if plan is not self._plan:
+            tests = (test for route in plan.routes for match in route.matches for test in match.user)
+            self._reads_groups = any(test.name.partition(".")[0] == "groups" for test in tests)
+            self._plan = plan
+        return self._reads_groups
+
+    def _attributes(self, user: Any) -> Iterator[tuple[str, Any]]:
+        # A project's own user model need not have any of these.
+        yield "staff", bool(getattr(user, "is_staff", False))
+        yield "superuser", bool(getattr(user, "is_superuser", False))
+        groups = getattr(user, "groups", None)
+        if self.reads_groups and groups is not None:
+            yield "groups", list(groups.values_list("name", flat=True))
+
+
+def _key(session: Any) -> str | None:
+    # Asked after the user, whose reading has loaded the session: a key that names no session is gone by now.
+    key: str | None = getattr(session, "session_key", None)
+    return key

@@ -1,0 +1,10 @@
+from django.urls import path, re_path
+
+from tests.django.project import views
+
+urlpatterns = [
+    path("held", views.held),
+    path("protected", views.protected),
+    path("v1/protected", views.protected),
+    re_path("^.*$", views.echo),
+]
