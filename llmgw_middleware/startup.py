@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,9 +23,11 @@ def gateway_for(
     """Return the gateway to use, or None where it is switched off.
 
     ``LLMGW_ENABLED`` wins over ``enabled``, ``LLMGW_CONFIG`` over ``config``; a ready ``gateway`` is used as it is.
-    Raises ConfigError, naming every problem.
+    ``LLMGW_LOG_LEVEL`` sets the level of the logger ``llmgw``. Raises ConfigError, naming every problem.
     """
     settings = ProcessSettings()
+    if settings.log_level is not None:
+        logging.getLogger("llmgw").setLevel(settings.log_level)
     if _first(settings.enabled, enabled) is False:
         return None
     if gateway is not None:

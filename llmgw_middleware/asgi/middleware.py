@@ -60,11 +60,12 @@ class LLMGatewayMiddleware:
         self.gateway: Waist | None = None
         self._refusal: ConfigError | None = None
         try:
-            self.gateway = gateway_for(config, gateway=gateway, enabled=enabled)
-            if self.gateway is not None:
+            found = gateway_for(config, gateway=gateway, enabled=enabled)
+            if found is not None:
                 self._door = Door(
-                    self.gateway, builtin=self._found, identify=identify, trusted_origins=trusted_origins
+                    found, builtin=self._found, identify=identify, trusted_origins=trusted_origins
                 )
+                self.gateway = found
         except ConfigError as error:
             if not _in_event_loop():
                 raise
