@@ -1,6 +1,5 @@
 import asyncio
 import logging
-import os
 
 import pytest
 
@@ -30,6 +29,7 @@ from llmgw_middleware.model.http import HostRequest, Response
 from llmgw_middleware.model.identity import ANONYMOUS, Identity
 from tests.doors import CHAT, FakeGateway, FakeStream
 
+NO_USERS: dict[str, Identity] = {}
 ASKED = HostRequest(method="POST", path=CHAT, headers={}, client=None, native=None)
 
 
@@ -88,7 +88,7 @@ class TestResolver:
 
     def test_any_other_exception_is_a_500_and_only_the_log_has_its_words(self, caplog):
         with caplog.at_level(logging.ERROR, "llmgw"), pytest.raises(GatewayError) as caught:
-            resolved(lambda _: os.environ["secret-name"])
+            resolved(lambda _: NO_USERS["secret-name"])
         assert caught.value.error_code == "identity_failed"
         assert "secret-name" not in caught.value.message
         assert "KeyError: 'secret-name'" in caplog.text
