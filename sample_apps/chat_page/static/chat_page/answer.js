@@ -6,12 +6,11 @@ const LABELS = {
   backend: "Backend",
   model: "Model",
   attempts: "Attempts",
-  decision: "Decision",
   "overhead-ms": "Gateway’s own time",
-  "request-id": "Request",
 };
 const OPEN = new Set(["served", "pending"]); // a stream's headers are sent while its attempt is still under way
 const ORDER = Object.keys(LABELS);
+const APART = new Set(["decision", "request-id"]); // shown as steps, and in the last row
 
 export class Answer {
   #node;
@@ -26,6 +25,8 @@ export class Answer {
   constructor(template, asked) {
     this.#node = template.content.cloneNode(true).firstElementChild;
     this.#asked = asked;
+    const why = this.#part(".why");
+    why.addEventListener("toggle", () => why.open && why.scrollIntoView({ block: "nearest", behavior: "smooth" }));
   }
 
   get node() {
@@ -118,13 +119,13 @@ export class Answer {
     ];
     const badge = this.#part(".badge");
     badge.replaceChildren(served ? "served by " : "came from ", ...between(parts, " · "));
-    if (!served && !this.#text) badge.firstChild.textContent = "tried ";
+    if (!served && !this.#text) badge.firstChild.textContent = "last tried ";
     this.#part(".served").hidden = false;
   }
 
   #why(explain) {
     this.#part(".why-text").replaceChildren(...this.#story());
-    this.#part(".steps").replaceChildren(...steps(this.#facts.decision));
+    this.#part(".steps").replaceChildren(...steps(this.#facts.decision, this.#node.dataset.state === "failed"));
     this.#part(".why dl").replaceChildren(...this.#rows().flatMap(([term, value]) => row(term, value)));
     if (explain) {
       this.#part(".explain code").textContent = explain;
@@ -136,6 +137,7 @@ export class Answer {
   #story() {
     const { route, backend, model, attempts } = this.#facts;
     const story = ["The rule ", strong(route ?? "?"), " was the first whose conditions held."];
+    if (this.#node.dataset.state === "failed") return story; // the steps below say what became of it
     if (backend) story.push(" It led to ", strong(backend), Number(attempts) > 1 ? " after another backend failed." : ".");
     if (model && model !== this.#asked) story.push(" You asked for ", strong(this.#asked), "; this backend serves ", strong(model), ".");
     return story;
@@ -143,10 +145,11 @@ export class Answer {
 
   #rows() {
     const named = ORDER.filter((name) => name in this.#facts).map((name) => [LABELS[name], value(name, this.#facts[name])]);
-    const others = Object.keys(this.#facts).filter((name) => !ORDER.includes(name)).map((name) => [name, this.#facts[name]]);
+    const others = Object.keys(this.#facts).filter((name) => !APART.has(name) && !ORDER.includes(name)).map((name) => [name, this.#facts[name]]);
     const timed = this.#firstText === null ? [] : [["First text after", duration(Math.round(this.#firstText))]];
     const tokens = this.#usage ? [["Tokens", `${this.#usage.prompt_tokens} in, ${this.#usage.completion_tokens} out`]] : [];
-    return [["Asked for", this.#asked], ...named, ...others, ...timed, ...tokens];
+    const request = this.#facts["request-id"] ? [["Request", this.#facts["request-id"]]] : [];
+    return [["Asked for", this.#asked], ...named, ...others, ...timed, ...tokens, ...request];
   }
 
   #part(selector) {
@@ -154,23 +157,30 @@ export class Answer {
   }
 }
 
-// The decision header is one line: the rule, then each attempt as "backend: how it ended", joined by " > ".
-function steps(decision) {
-  return (decision ?? "").split(" > ").filter(Boolean).map((step) => {
-    const [, name, outcome] = /^(.*?)(?:: ([a-z_]+))?$/.exec(step);
+// The decision header is one line: the rule, then each attempt as "backend: how it ended", joined by " > ". It is sent when
+// the answer begins: of an attempt that breaks off later it still says "served".
+function steps(decision, failed) {
+  const parts = (decision ?? "").split(" > ").filter(Boolean);
+  return parts.map((text, index) => {
+    const [, name, told] = /^(.*?)(?:: ([a-z_]+))?$/.exec(text);
+    const outcome = failed && told === "served" && index === parts.length - 1 ? "broke off" : told;
     const node = document.createElement("li");
     node.append(name);
     if (outcome) {
       node.dataset.outcome = OPEN.has(outcome) ? "served" : "failed";
-      const small = document.createElement("small");
-      small.textContent = outcome.replaceAll("_", " ");
-      node.append(small);
+      node.append(small(outcome.replaceAll("_", " ")));
     }
     return node;
   });
 }
 
-const value = (name, text) => (name === "overhead-ms" ? `${text} ms` : text);
+function small(text) {
+  const node = document.createElement("small");
+  node.textContent = text;
+  return node;
+}
+
+const value = (name, text) => (name === "overhead-ms" ? `${Number(text)} ms` : text);
 const count = (number, noun) => `${number} ${noun}${Number(number) === 1 ? "" : "s"}`;
 const duration = (ms) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`);
 const between = (parts, mark) => parts.flatMap((each, index) => (index ? [mark, each] : [each]));

@@ -1,4 +1,4 @@
-// The little of Markdown that answers use: paragraphs, lists, headings, fenced and inline code, bold. It builds nodes and never
+// The little of Markdown that answers use: paragraphs, lists, headings, fenced and inline code, bold, italics. It builds nodes and never
 // sets HTML, so an answer can show markup but cannot be markup.
 
 const FENCE = /^```/;
@@ -44,9 +44,10 @@ function paragraph(lines) {
 }
 
 function inline(text) {
-  return text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*)/).map((part) => {
+  return text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*|\*[^\s*](?:[^*\n]*[^\s*])?\*)/).map((part) => {
     if (/^`.+`$/.test(part)) return element("code", [part.slice(1, -1)]);
     if (/^\*\*.+\*\*$/.test(part)) return element("strong", [part.slice(2, -2)]);
+    if (/^\*.+\*$/.test(part)) return element("em", [part.slice(1, -1)]);
     return part;
   });
 }
