@@ -7,6 +7,7 @@ import contextlib
 import sys
 from typing import Any
 
+from llmgw_middleware.cli import OK, UNUSABLE
 from llmgw_middleware.testing.mock import MODELS, create_mock
 from llmgw_middleware.testing.mock_faults import MockMisuse, read_duration
 from llmgw_middleware.testing.mock_server import listening_socket
@@ -50,7 +51,7 @@ def add(parser_group: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until a signal comes. Returns 0, 1 if the address cannot be had, 2 if uvicorn is not installed."""
+    """Serve until a signal comes. Returns 2 if uvicorn is not installed or the address cannot be had."""
     try:
         import uvicorn  # of the extra "serve"
     except ImportError:
@@ -58,21 +59,21 @@ def run(args: argparse.Namespace) -> int:
             "llmgw mock needs uvicorn, which is not installed: pip install 'llmgw-middleware[serve]'",
             file=sys.stderr,
         )
-        return 2
+        return UNUSABLE
     try:
         sock = listening_socket(args.host, args.port)
     except OSError as problem:
         print(
             f"llmgw mock cannot listen on {args.host} port {args.port}: {problem.strerror}", file=sys.stderr
         )
-        return 1
+        return UNUSABLE
     with sock:
         print(welcome(args.name, args.host, sock.getsockname()[1]), flush=True)
         app = create_mock(args.name, latency=args.latency, gap=args.gap)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn stops in good order, then passes the signal on
             uvicorn.Server(config).run(sockets=[sock])
-    return 0
+    return OK
 
 
 def welcome(name: str, host: str, port: int) -> str:

@@ -60,9 +60,14 @@ class MockServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Break off what is being answered and stop. Idempotent."""
+        if self._thread is None:
+            return
         self._server.should_exit = True
-        if self._thread is not None:
-            self._thread.join(PATIENCE)
-            if self._thread.is_alive():
-                raise RuntimeError(f"the mock provider at {self.url} did not stop within {PATIENCE:g} s")
-        self.url = ""
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            raise RuntimeError(f"the mock provider at {self.url} did not stop within {PATIENCE:g} s")
+        self._thread, self.url = None, ""
