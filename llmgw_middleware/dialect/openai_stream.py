@@ -237,11 +237,11 @@ class ChatTap:
             return self._fail(data)
         if self.model is None and chunk.model and isinstance(chunk.model, str):
             self.model = chunk.model
+        self._said = self._said or content
         if finish:
             self._held_content |= content
             return _Verdict.HOLD
         if content:
-            self._said = True
             return _CONTENT
         # OpenRouter's usage chunk has a choice with an empty delta, after the finish.
         if counted and (not choices or self.finished):

@@ -203,6 +203,11 @@ def test_done_after_nothing_is_not_a_success():
     assert tapped(ROLE, DONE).fault == "upstream_stream_truncated"
 
 
+def test_what_a_finish_chunk_said_counts_as_said():
+    whole, late = chunk(delta(content="All.", finish="stop")), chunk(delta(1, role="assistant"))
+    assert tapped(whole, late, DONE).data == whole + late + DONE
+
+
 def test_done_after_content_ends_a_stream_whose_server_gives_no_reason():
     seen = tapped(HELLO, DONE)
     assert (seen.data, seen.tap.finished, seen.tap.done, seen.fault) == (HELLO + DONE, True, True, None)
