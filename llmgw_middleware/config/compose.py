@@ -31,7 +31,7 @@ def documents(text: str, file: str, report: Report) -> list[Tree]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         report.error(
-            "syntax", _position(file, mark), f"This cannot be read: {_reason(error)}.", _remedy(error)
+            "syntax", _position(file, mark), f"This cannot be read: {_reason(error)}.", _remedy(text, mark)
         )
     except yaml.YAMLError as error:
         report.error("syntax", Position(file, 1, 1), f"This cannot be read: {str(error).splitlines()[0]}.")
@@ -120,8 +120,10 @@ def _reason(error: yaml.MarkedYAMLError) -> str:
     return ", ".join(part for part in (error.context, error.problem) if part)
 
 
-def _remedy(error: yaml.MarkedYAMLError) -> str | None:
-    problem = str(error.problem)
-    if "\\t" in problem or "tab" in problem:
+def _remedy(text: str, mark: Any) -> str | None:
+    """Return what helps against the two usual slips, by a look at the place where reading ended."""
+    lines = text.split("\n")
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    if "\t" in line[: mark.column + 1 if mark else 0]:
         return "indent with spaces, not tabs"
-    return 'quote "${…}" inside braces and brackets' if "{" in problem else None
+    return 'quote "${…}" inside braces and brackets' if "${" in line else None
