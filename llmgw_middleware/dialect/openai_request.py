@@ -38,12 +38,6 @@ def request_body(fields: Fields, *, model: str | None, usage: bool) -> bytes:
     return msgspec.json.encode({**fields, **changed} if changed else fields)
 
 
-def asks_for_usage(fields: Fields) -> bool:
-    """Whether the caller of a stream wants the usage chunk for itself."""
-    options = _object(fields.get("stream_options"))
-    return options is not None and _is_true(options.get("include_usage"))
-
-
 def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw | None:
     """Return ``stream_options`` with usage asked for; None leaves it alone, as it is or because it is no object."""
     if options is None or bytes(options).strip() == b"null":

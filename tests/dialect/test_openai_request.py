@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
-from llmgw_middleware.dialect.openai_request import asks_for_usage
 from llmgw_middleware.dialect.port import Fields, Outgoing
 
 CHAT = OpenAIChat(ask_usage=True)
@@ -87,21 +86,6 @@ def test_streams_are_asked_for_usage(options, expected):
 )
 def test_nobody_else_is_asked_for_usage(talk, stream):
     assert word(talk, b'{"model":"m"}', stream=stream).body == b'{"model":"m"}'
-
-
-@pytest.mark.parametrize(
-    ("body", "asked"),
-    [
-        (b"{}", False),
-        (b'{"stream_options":null}', False),
-        (b'{"stream_options":{"include_usage":true}}', True),
-        (b'{"stream_options":{"include_usage": false}}', False),
-        (b'{"stream_options":{"include_usage":"true"}}', False),
-        (b'{"stream_options":[]}', False),
-    ],
-)
-def test_whether_the_caller_asked_for_usage(body, asked):
-    assert asks_for_usage(fields(body)) is asked
 
 
 @pytest.mark.parametrize(("talk", "path"), [(CHAT, "/chat/completions"), (OpenAIEmbeddings(), "/embeddings")])
