@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -148,10 +148,6 @@ class Body:
         except BadRequest:
             return False
         return True
-
-    def keys(self) -> Collection[str]:
-        """Return the names of the top-level fields: none if the body cannot be read."""
-        return self.fields().keys() if self.readable else ()
 
     def fields(self) -> dict[str, msgspec.Raw]:
         """Return the top-level fields, undecoded; of a doubled key the last.

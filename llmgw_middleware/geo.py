@@ -13,7 +13,7 @@ from llmgw_middleware.model.http import Request
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.model.place import NOWHERE, Place
 from llmgw_middleware.model.plan import Geography
-from llmgw_middleware.regions import known_region, regions_of
+from llmgw_middleware.model.regions import known_region, regions_of
 
 __all__ = ["Locator", "known_region", "regions_of"]
 
@@ -184,6 +184,8 @@ def _open(path: str) -> _Reader:
         ) from error
     try:
         reader: _Reader = maxminddb.open_database(path)
-    except (OSError, maxminddb.InvalidDatabaseError) as error:
-        raise ValueError(f"geo.database: {path} cannot be opened as an mmdb file: {error}") from error
+    except OSError as error:
+        raise ValueError(f"geo.database: {path} cannot be opened: {error.strerror}") from error
+    except maxminddb.InvalidDatabaseError as error:
+        raise ValueError(f"geo.database: {path} is no mmdb file") from error
     return reader

@@ -30,6 +30,9 @@ QUADRATIC = 2
 MOST_WAYS = {0: 5_000, 1: 5_000, QUADRATIC: 4}
 """How many ways of matching bounded repeats and alternatives may add, by the exponent of the value's length."""
 
+MOST_TIMES = 1000
+"""How often google-re2 counts."""
+
 REMEDY = "install llmgw-middleware[re2], whose time is linear, or write the pattern without it"
 
 Matcher = Callable[[str], bool]
@@ -181,9 +184,11 @@ class _Judge:
         return _Cost()
 
     def _repeat(self, least: int, most: Any, inner: Any, after: Chars) -> _Cost:
+        unbounded = most is op.MAXREPEAT
+        if (least if unbounded else most) > MOST_TIMES:
+            raise _Refused(f"a repetition over {MOST_TIMES} times, which google-re2 does not know")
         chars, empty = self._first(inner)
         once = self._sequence(inner, chars | after if most != 1 else after)
-        unbounded = most is op.MAXREPEAT
         if unbounded and (empty or not once.certain):
             raise _Refused("a repeat inside a repeat, or a repeat of alternatives that begin alike")
         if least == most or not (chars & after or empty):
@@ -192,8 +197,7 @@ class _Judge:
             own = _Cost(free=1) if unbounded else _Cost(ways=most - least + 1)
         if unbounded:
             return own
-        times = min(int(most), 1000)
-        return own.then(_Cost(once.free * times, once.scans, min(once.ways, 100) ** times))
+        return own.then(_Cost(once.free * most, once.scans, min(once.ways, 100) ** most))
 
     def _branch(self, branches: Sequence[Any], after: Chars) -> _Cost:
         costs = [self._sequence(branch, after) for branch in branches]

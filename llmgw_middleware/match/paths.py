@@ -77,7 +77,7 @@ def check_path(path: str) -> None:
 
     Refused are: what is no visible ASCII; ``\``, ``;``, ``#`` and ``?``; ``//`` and dot segments; and of the encoded
     characters a slash, a backslash, controls, what is no UTF-8, and what RFC 3986 (section 2.3) never encodes:
-    letters, digits and ``-._~``. ``/v1/models/a%3Ab`` and ``/v1/r%C3%A9sum%C3%A9`` pass.
+    letters, digits and ``-._~``; and what is encoded twice. ``/v1/models/a%3Ab`` and ``/v1/r%C3%A9sum%C3%A9`` pass.
     """
     reason = _ambiguity(path)
     if reason is not None:
@@ -107,6 +107,8 @@ def _encoded_ambiguity(path: str) -> str | None:
         byte = int(code[:2], 16)
         if byte in b"/\\\x7f" or byte < 0x20:  # noqa: PLR2004 - the end of the controls
             return f"the encoded character %{code[:2]}"
+        if byte == ord("%") and len(code) >= 4 and _HEX.issuperset(code[2:4]):  # noqa: PLR2004 - two codes
+            return f"the character %{code[2:4]} encoded twice"
         if byte in _UNRESERVED:
             return f"the encoded character %{code[:2]}, which is written {chr(byte)!r}"
     try:
