@@ -89,7 +89,7 @@ class ConditionReader:
         if not isinstance(written, TextForm | ValueForm):
             return ValueTest(exact=written)
         given = {name: getattr(written, name) for name in written.model_fields_set}
-        if not given:
+        if written.blank:
             self._report.error("bad_value", at, "A form needs a key such as regex, prefix, oneOf or present.")
         if given.get("present") is False and len(given) > 1:
             self._report.error(

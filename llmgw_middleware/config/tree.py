@@ -113,6 +113,13 @@ def scalars(tree: Tree) -> Iterator[Scalar]:
         yield from scalars(part)
 
 
+def camel(name: str) -> str:
+    """Return the camelCase spelling of a snake_case key; any other text is left alone."""
+    if not re.fullmatch(r"[a-z]+(_[a-z]+)+", name):
+        return name
+    return re.sub(r"_([a-z])", lambda m: m[1].upper(), name)
+
+
 def snake(name: str) -> str:
     """Return the snake_case spelling of a camelCase key."""
     return re.sub(r"[A-Z]", lambda m: "_" + m[0].lower(), name)

@@ -91,7 +91,7 @@ class RespondWord(Word):
 
 
 class RewriteWord(Word):
-    """What the upstream is sent instead."""
+    """Changes to what the upstream is sent."""
 
     noun: ClassVar[str] = "rewrite"
 
@@ -100,7 +100,7 @@ class RewriteWord(Word):
 
 
 class StreamWord(Word):
-    """How streams are relayed."""
+    """When a streamed answer is handed on."""
 
     noun: ClassVar[str] = "stream"
 

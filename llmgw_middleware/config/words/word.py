@@ -12,11 +12,10 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.spelling import did_you_mean
-from llmgw_middleware.config.tree import Position, Scalar, Table, Tree, find
+from llmgw_middleware.config.tree import Position, Scalar, Table, Tree, camel, find
 from llmgw_middleware.config.unavailable import KEYS, refusal
 from llmgw_middleware.config.words.kinds import wrong
 
@@ -30,7 +29,7 @@ class Word(BaseModel):
     one reading finds them all.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=camel)
 
     noun: ClassVar[str] = "configuration"
     _table: Table = PrivateAttr(default=_PLACELESS)
@@ -54,6 +53,11 @@ class Word(BaseModel):
         tree = find(self._table, (key,))[0]
         return None if tree is self._table else tree
 
+    @property
+    def blank(self) -> bool:
+        """Whether no key was written with a value, not even a wrong one."""
+        return all(isinstance(value, Scalar) and value.value is None for value in self._table.values())
+
     @classmethod
     def names(cls) -> dict[str, str]:
         """Return the field of each key, keys as the schema spells them."""
@@ -66,7 +70,7 @@ class Word(BaseModel):
         names = cls.names()
         fields: dict[str, Tree] = {}
         for key, value in table.items():
-            known = key if key in names else to_camel(key)
+            known = key if key in names else camel(key)
             if known not in names:
                 cls._refuse(key, known, table.keys_at[key], report)
             elif known in fields:
