@@ -20,8 +20,8 @@ from llmgw_middleware.geo import Locator
 from llmgw_middleware.health import Checker
 from llmgw_middleware.match.paths import Interceptor
 from llmgw_middleware.match.table import RouteTable
-from llmgw_middleware.model.backend import HealthCheck, Pool
-from llmgw_middleware.model.plan import Plan
+from llmgw_middleware.model.backend import Backend, HealthCheck, Pool
+from llmgw_middleware.model.plan import IdentityRules, Plan
 from llmgw_middleware.model.route import Route
 from llmgw_middleware.model.usage import Price
 from llmgw_middleware.observe.observer import Observer
@@ -62,7 +62,12 @@ def build_gateway(
         raise ConfigError("No configuration is given: pass config=, or set LLMGW_CONFIG to a file.")
 
     def rebuild() -> Snapshot:
-        return build_snapshot(load_plan(named, env))
+        snapshot = build_snapshot(load_plan(named, env))
+        try:
+            snapshot.locator.open()
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        return snapshot
 
     return Gateway(
         rebuild(),
@@ -83,8 +88,11 @@ def load_plan(source: Source, env: Mapping[str, str], *, serving: bool = True) -
 
 
 def build_snapshot(plan: Plan) -> Snapshot:
-    """Compile ``plan``. Backends without an address get no upstream: such a snapshot can be explained only."""
-    upstreams = {name: Upstream(backend) for name, backend in plan.backends.items() if backend.resolved}
+    """Compile ``plan``; raises ConfigError.
+
+    Backends without an address get no upstream: such a snapshot can be explained only.
+    """
+    upstreams = {name: _upstream(backend) for name, backend in plan.backends.items() if backend.resolved}
     targets = {name: Target(name, [Endpoint(name)], RoundRobin(), is_pool=False) for name in plan.backends}
     targets.update({name: _pool(pool) for name, pool in plan.pools.items()})
     choosers = {
@@ -100,7 +108,7 @@ def build_snapshot(plan: Plan) -> Snapshot:
         upstreams=upstreams,
         prices=_prices(plan),
         locator=Locator(plan.geography, plan.trusted_proxies),
-        attributes=AttributeReader(plan.identity),
+        attributes=_attributes(plan.identity),
         checkers=tuple(_checkers(plan, targets, upstreams)),
         uses_identity=plan.identity.require or any(_asks_who(route) for route in plan.routes),
     )
@@ -110,6 +118,20 @@ def _default_transport() -> Transport:
     from llmgw_middleware.transport.httpx_transport import HttpxTransport
 
     return HttpxTransport()
+
+
+def _upstream(backend: Backend) -> Upstream:
+    try:
+        return Upstream(backend)
+    except ValueError as error:
+        raise ConfigError(f"backend {backend.name!r}: {error}") from error
+
+
+def _attributes(rules: IdentityRules) -> AttributeReader:
+    try:
+        return AttributeReader(rules)
+    except ValueError as error:
+        raise ConfigError(f"identity.attributes: {error}") from error
 
 
 def _pool(pool: Pool) -> Target:

@@ -52,9 +52,13 @@ class Chooser:
         return self._timeouts[backend]
 
     def _all_bare(self, backends: Mapping[str, Backend]) -> bool:
-        """Whether every target is a plain address, for which the gateway is a reverse proxy (seed 000)."""
+        """Whether every target is a plain address, for which the gateway is a reverse proxy (seed 000).
+
+        One that is only named may turn out to be.
+        """
         targets = (*self._direct, *self._sides.values(), *self._fallback)
-        return bool(targets) and all(backends[e.name].bare for target in targets for e in target.endpoints)
+        reached = [backends[e.name] for target in targets for e in target.endpoints]
+        return bool(reached) and all(backend.bare or not backend.resolved for backend in reached)
 
     def choose(self, facts: Facts, *, chance: float) -> Choice:
         """Return where this request goes. ``chance`` in [0, 1) decides for callers without a sticky key."""

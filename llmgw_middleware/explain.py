@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from llmgw_middleware.admission import admit, denial, model_asked, operation_asked
 from llmgw_middleware.choice import Chooser
+from llmgw_middleware.dialect.port import Operation
 from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.facts import Facts
+from llmgw_middleware.geo import Locator
 from llmgw_middleware.match.paths import check_path
 from llmgw_middleware.match.table import Selection
 from llmgw_middleware.model.decision import RuleTrace, SplitChoice
@@ -86,9 +88,30 @@ def _split(split: SplitChoice) -> Mapping[str, Any]:
     return {"name": split.name, "key": split.key, "bucket": split.bucket, "chosen": split.chosen}
 
 
-def explain(snapshot: Snapshot, request: Request, identity: Identity, *, chance: float) -> Explanation:
-    """Decide about ``request`` as the gateway would, and keep every reason. ``chance`` in [0, 1) stands for luck."""
-    facts = Facts(request, identity, snapshot.locator.locate)
+class _Elsewhere:
+    """A locator that puts every caller in one country."""
+
+    def __init__(self, locator: Locator, country: str) -> None:
+        self._locator = locator
+        self._country = country
+
+    def __call__(self, request: Request, identity: Identity) -> Place:  # noqa: ARG002 - wherever they are
+        return self._locator.at(self._country)
+
+    def address(self, request: Request) -> str | None:
+        return self._locator.address(request)
+
+
+def explain(
+    snapshot: Snapshot, request: Request, identity: Identity, *, chance: float, country: str | None = None
+) -> Explanation:
+    """Decide about ``request`` as the gateway would, and keep every reason.
+
+    ``chance`` in [0, 1) stands for luck; ``country`` (upper case) for where the caller is. A request without a body
+    is explained as far as its path, headers and caller go.
+    """
+    locator = snapshot.locator
+    facts = Facts(request, identity, locator if country is None else _Elsewhere(locator, country))
     if not snapshot.intercepted.covers(request.path):
         return Explanation(outcome="pass", identity=identity, place=facts.place)
     try:
@@ -121,7 +144,10 @@ def _routed(
         return replace(seen, error=denial(route.answer))
     chooser = snapshot.choosers[route.name]
     try:
-        admit(chooser, operation_asked(facts), facts)
+        operation = operation_asked(facts)
+        if _has_body(facts, operation):
+            facts.body.fields()  # raises what is wrong with it
+        admit(chooser, operation, facts)
     except GatewayError as error:
         return replace(seen, outcome="error", error=error)
     choice = chooser.choose(facts, chance=chance)
@@ -135,6 +161,11 @@ def _routed(
         split=choice.split,
         plan=plan,
     )
+
+
+def _has_body(facts: Facts, operation: Operation) -> bool:
+    """Whether there is a body that the operation would have to read."""
+    return operation in {Operation.CHAT, Operation.EMBEDDINGS} and bool(facts.request.body)
 
 
 def _steps(snapshot: Snapshot, chooser: Chooser, targets: Sequence[Target], facts: Facts) -> Iterator[Step]:

@@ -177,7 +177,7 @@ class _Passage:
         self.decision.identity = identity
         if self._snapshot.plan.identity.require and not identity.authenticated:
             raise AuthError("Log in first: this gateway serves no anonymous callers.")
-        return Facts(self._request, identity, self._snapshot.locator.locate)
+        return Facts(self._request, identity, self._snapshot.locator)
 
     def select(self, facts: Facts) -> Selection:
         """Find the first rule whose every condition holds."""
