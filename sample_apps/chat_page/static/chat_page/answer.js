@@ -63,10 +63,12 @@ export class Answer {
   }
 
   /** The reader stopped it. */
-  stop() {
+  stop(explain) {
     this.#settle("stopped");
     this.#part(".stopped").hidden = false;
-    if (this.#facts.backend) this.#badge();
+    if (!this.#facts.route) return; // stopped before anything came
+    this.#badge();
+    this.#why(explain);
   }
 
   /** It failed, before or in the middle. `again` is called when the reader wants another try. */
@@ -83,7 +85,7 @@ export class Answer {
       refusal.code,
       this.#facts["request-id"] && `request ${this.#facts["request-id"]}`,
     ].filter(Boolean).join(" · ");
-    this.#part(".again").addEventListener("click", again, { once: true });
+    this.#part(".again").addEventListener("click", again);
     if (this.#facts.route) {
       this.#badge();
       this.#why(null);
@@ -118,7 +120,7 @@ export class Answer {
       part("time", duration(total)),
     ];
     const badge = this.#part(".badge");
-    badge.replaceChildren(served ? "served by " : "came from ", ...between(parts, " · "));
+    badge.replaceChildren(served ? "served by " : "came from ", ...between(parts, " ·\u00a0"));
     if (!served && !this.#text) badge.firstChild.textContent = "last tried ";
     this.#part(".served").hidden = false;
   }

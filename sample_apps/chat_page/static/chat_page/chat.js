@@ -23,6 +23,7 @@ async function answer(asked) {
   const model = picker.value;
   const shown = new Answer(at("answer-template"), model);
   log.append(shown.node);
+  let near = true; // somebody who has scrolled up to read is left there
   begin();
   follow(true);
   try {
@@ -33,7 +34,11 @@ async function answer(asked) {
       signal: running.signal,
       on: {
         head: (facts) => shown.head(facts),
-        text: (piece) => { const near = atEnd(); shown.add(piece); if (near) follow(); },
+        text: (piece) => {
+          near = atEnd();
+          shown.add(piece);
+          if (near) follow();
+        },
         usage: (usage) => shown.usage(usage),
       },
     });
@@ -41,16 +46,16 @@ async function answer(asked) {
     history = [...history, asked, { role: "assistant", content: shown.text }];
     announce(`Answer complete, ${shown.summary}`);
   } catch (problem) {
-    settleFailure(shown, problem, asked);
+    settleFailure(shown, problem, asked, model);
   } finally {
     end();
-    follow();
+    if (near) follow();
   }
 }
 
-function settleFailure(shown, problem, asked) {
+function settleFailure(shown, problem, asked, model) {
   if (problem.name === "AbortError") {
-    shown.stop();
+    shown.stop(explainFor(model));
     announce("Stopped.");
     return;
   }
@@ -61,6 +66,7 @@ function settleFailure(shown, problem, asked) {
     return;
   }
   shown.fail(refusal, () => {
+    if (running) return;
     shown.node.remove();
     answer(asked);
   });
