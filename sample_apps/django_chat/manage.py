@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line for this project: ``python manage.py runserver``, ``migrate``, ``llmgw explain`` …"""
+"""Django's command line for this project: ``python manage.py runserver``, ``migrate``, ``demo_users`` …"""
 
 import os
 import sys

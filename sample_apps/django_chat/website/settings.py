@@ -22,7 +22,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "llmgw_django",  # <-- llmgw: start-up checks and `manage.py llmgw …`
+    "llmgw_django",  # <-- llmgw: `manage.py check` and every start look at its rules and its place
     "chat",
 ]
 
