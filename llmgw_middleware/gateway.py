@@ -28,7 +28,7 @@ from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.http import Header, Pass, Request, Response
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.route import Route
-from llmgw_middleware.observe.answer import REQUEST_ID, decision_headers, request_id_of, retry_headers
+from llmgw_middleware.observe.answer import decision_headers, id_headers, request_id_of, retry_headers
 from llmgw_middleware.observe.log import RequestLog
 from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.observe.recorder import Recorder
@@ -58,8 +58,8 @@ class Gateway:
     ) -> None:
         self._snapshot = snapshot
         self._rebuild = rebuild
-        watcher = Watcher(snapshot.plan.sources, self.reload)
-        self._loops = Loops(make_transport, watcher.run if watcher.sources else None)
+        self._watcher = Watcher(snapshot.plan.sources, self.reload)
+        self._loops = Loops(make_transport, self._watcher.run if self._watcher.sources else None)
         self._rng = rng or random.Random()  # noqa: S311 - it spreads load, it guards nothing
         self.recorder = Recorder()
         self._observers: tuple[Observer, ...] = (self.recorder, RequestLog(), *observers)
@@ -256,7 +256,7 @@ class _Passage:
         """Put on the answer what it says of its decision."""
         if isinstance(answer, Pass):
             return answer
-        return self._signed(answer, (REQUEST_ID, self.decision.request_id.encode()))
+        return self._signed(answer, *id_headers(self.decision.request_id))
 
     def _signed(self, answer: Response, *more: Header) -> Response:
         decision, headers = self.decision, (*answer.headers, *more)
@@ -293,5 +293,5 @@ class _Passage:
 
 def _refusal(error: GatewayError, caller: CallerDialect, request_id: str) -> Response:
     content, body = caller.write_error(error, request_id=request_id)
-    headers = (*content, *error.headers, *retry_headers(error.retry_after), (REQUEST_ID, request_id.encode()))
+    headers = (*content, *error.headers, *retry_headers(error.retry_after), *id_headers(request_id))
     return Response(status=error.status_code, headers=headers, body=body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmgw_middleware.dialect.port import Conversation, MalformedReply, Operation, Piece, Receipt, StreamTap
@@ -20,6 +21,9 @@ MAX_ERROR = 64 * 1024
 
 MAX_REPLY = 64 * 1024 * 1024
 """Bytes of a successful answer that is read whole; a longer one is malformed."""
+
+FINISH_GRACE = 2.0
+"""Seconds that a stream whose end was seen may take to send its terminator."""
 
 _FAULTS: tuple[tuple[type[Exception], FaultKind], ...] = (
     (Unreachable, FaultKind.UNREACHABLE),
@@ -125,16 +129,27 @@ class Attempt:
             return Fault(kind=FaultKind.PROTOCOL)
         tap = self._talk.tap(show_usage=self._order.show_usage)
         held: list[Piece] = []
+        until = first
         while True:
-            data = await reply.receive(first)
-            pieces = tap.feed(data) if data else tap.close()
+            pieces = await _next_pieces(reply, tap, until)
             held.extend(pieces)
-            if any(piece.content for piece in pieces):
-                return Begun(reply, tap, held)
-            if tap.fault is not None:
+            if tap.fault is not None and not any(piece.content for piece in held):
                 return tap.fault
-            if tap.done:
+            if tap.done or any(piece.content for piece in pieces):
                 return Begun(reply, tap, held)
+            if tap.finished and until == first:
+                # The whole answer is held, in one chunk with its finish: the terminator is not waited for long.
+                until = min(first, asyncio.get_running_loop().time() + FINISH_GRACE)
+
+
+async def _next_pieces(reply: Reply, tap: StreamTap, until: float) -> Sequence[Piece]:
+    try:
+        data = await reply.receive(until)
+    except TimeoutError:
+        if not tap.finished:
+            raise
+        data = b""
+    return tap.feed(data) if data else tap.close()
 
 
 def _speaks_for_itself(status: int) -> bool:

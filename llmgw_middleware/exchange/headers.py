@@ -17,7 +17,7 @@ _SHOWN = frozenset(
     }
 )
 """What a caller may see of an upstream's headers. A list of what may, as nobody can list what may not: set-cookie,
-server, date, account names, and whatever the next provider invents."""
+server, date, account names, rate limits (they describe our key), and whatever the next provider invents."""
 
 EVENT_STREAM = b"text/event-stream"
 
@@ -30,7 +30,7 @@ STREAM_HEADERS: tuple[Header, ...] = (
 
 def shown(headers: Iterable[Header]) -> tuple[Header, ...]:
     """Return the upstream's headers that reach the caller."""
-    return tuple(h for h in headers if h[0] in _SHOWN or h[0].startswith(b"x-ratelimit-"))
+    return tuple(h for h in headers if h[0] in _SHOWN)
 
 
 def media_type(headers: Iterable[Header]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from llmgw_middleware.dialect.port import CallerDialect, Piece, StreamTap
 from llmgw_middleware.errors import GatewayError
+from llmgw_middleware.exchange.attempt import FINISH_GRACE
 from llmgw_middleware.model.fault import Fault, FaultKind
 from llmgw_middleware.model.policy import Timeouts
 from llmgw_middleware.policy.classify import error_for
@@ -19,9 +20,6 @@ HEARTBEAT = 15.0
 
 PINGS_UNTIL = 10
 """How many times ``streamIdle`` an upstream may live on pings and comments alone."""
-
-FINISH_GRACE = 2.0
-"""Seconds that a stream whose end was seen may take to send its terminator."""
 
 DRAIN = 0.25
 """Seconds that an upstream has to end its body after the terminator, so that the connection can be kept."""

@@ -21,6 +21,12 @@ def request_id_of(headers: Iterable[Header]) -> str | None:
     return None
 
 
+def id_headers(request_id: str) -> tuple[Header, ...]:
+    """Return the id under both names that official SDKs read: OpenAI's and Anthropic's."""
+    value = request_id.encode()
+    return ((REQUEST_ID, value), (b"request-id", value))
+
+
 def retry_headers(seconds: float | None) -> tuple[Header, ...]:
     """Return the hint when to come again, in whole seconds and in milliseconds, as the official SDKs read it."""
     if seconds is None:

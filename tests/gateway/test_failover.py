@@ -2,10 +2,12 @@
 
 import pytest
 
+from llmgw_middleware.exchange import attempt
 from llmgw_middleware.testing.upstream import (
     Close,
     Reset,
     ScriptedUpstream,
+    Silence,
     answer,
     chat,
     error,
@@ -186,3 +188,14 @@ async def test_a_malformed_event_amid_a_good_stream_is_left_out():
             text = await said(await ask(gw, stream=True))
         assert b"broken" not in text
         assert text.endswith(b"data: [DONE]\n\n")
+
+
+async def test_an_answer_in_one_chunk_without_a_terminator_is_not_waited_upon_for_long(monkeypatch):
+    monkeypatch.setattr(attempt, "FINISH_GRACE", 0.05)
+    chunk = stream_chunk({"content": "all at once"}, finish_reason="stop")
+    with ScriptedUpstream() as up:
+        up.default(sse([chunk], done=False, finish=False) + raw(Silence()))
+        async with gateway(chat_config(backend("one", up.url))) as gw:
+            text = await said(await ask(gw, stream=True))
+    assert b"all at once" in text
+    assert text.endswith(b"data: [DONE]\n\n")

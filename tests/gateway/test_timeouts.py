@@ -2,7 +2,16 @@
 
 import pytest
 
-from llmgw_middleware.testing.upstream import ScriptedUpstream, Silence, chat, raw, stream
+from llmgw_middleware.testing.upstream import (
+    Pause,
+    ScriptedUpstream,
+    Silence,
+    chat,
+    raw,
+    sse,
+    stream,
+    stream_chunks,
+)
 from tests.gateway.asking import ask, backend, chat_config, error_of, gateway, pool, said
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -62,8 +71,9 @@ async def test_silence_amid_a_stream_is_told_in_band():
 
 async def test_a_committed_stream_outlives_the_deadline():
     with ScriptedUpstream() as up:
-        up.default(stream("a", "b", "c", gap=0.05))
-        config = chat_config(backend("one", up.url), route={"timeout": {"read": "120ms"}})
+        role, text, *rest = sse(stream_chunks("a")).actions[1:]
+        up.default(raw(HEAD, role, text, Pause(0.6), *rest))
+        config = chat_config(backend("one", up.url), route={"timeout": {"read": "500ms"}})
         async with gateway(config) as gw:
             assert (await said(await ask(gw, stream=True))).endswith(b"[DONE]\n\n")
 

@@ -1,0 +1,97 @@
+import asyncio
+
+import pytest
+
+from llmgw_middleware.build import build_gateway, build_snapshot, load_plan
+from llmgw_middleware.errors import ConfigError
+from llmgw_middleware.testing.upstream import ScriptedUpstream, chat
+from tests.gateway.asking import ask, backend, chat_config, gateway, pool
+
+WRONG = {
+    "a backend that is only named": (chat_config({"name": "nowhere"}), "nowhere"),
+    "a key with a line break": (chat_config(backend("b", "http://x") | {"apiKey": "sk\n1"}), "line break"),
+    "an attribute that cannot be imported": (
+        chat_config(backend("b", "http://x"), identity={"attributes": {"tier": "no.such:function"}}), "no.such",
+    ),
+    "a database that is not there": (chat_config(backend("b", "http://x"), geo={"database": "/nowhere.mmdb"}), "nowhere.mmdb"),
+    "a missing variable": (chat_config(backend("b", "http://x") | {"apiKey": "${NOT_SET}"}), "NOT_SET"),
+    "a part that is not built yet": (chat_config(backend("b", "http://x"), canaries=[]), "not available in this version"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "named"), WRONG.values(), ids=WRONG)
+def test_a_wrong_configuration_never_starts(config, named):
+    with pytest.raises(ConfigError, match=named):
+        build_gateway(config, env={})
+
+
+def test_without_a_configuration_it_says_what_to_do(monkeypatch):
+    monkeypatch.delenv("LLMGW_CONFIG", raising=False)
+    with pytest.raises(ConfigError, match="LLMGW_CONFIG"):
+        build_gateway(env={})
+
+
+def test_the_environment_names_the_configuration(monkeypatch, tmp_path):
+    (tmp_path / "x.yaml").write_text("routes: [{name: env, path: /v1/x, backend: 'http://127.0.0.1:1'}]")
+    monkeypatch.setenv("LLMGW_CONFIG", str(tmp_path / "x.yaml"))
+    assert build_gateway(env={}).plan.routes[0].name == "env"
+
+
+USES = {
+    "a user condition": ({"user": {"tier": "premium"}}, True),
+    "nothing": ({}, False),
+}
+
+
+@pytest.mark.parametrize(("route", "uses"), USES.values(), ids=USES)
+def test_it_knows_whether_any_rule_asks_who_calls(route, uses):
+    plan = load_plan(chat_config(backend("b", "http://x"), route=route), {})
+    assert build_snapshot(plan).uses_identity is uses
+
+
+def test_a_members_price_comes_before_its_backends():
+    members = pool(
+        backend("a", "http://x", costPerToken=1.0), {"name": "b", "url": "http://y/v1", "costPerToken": 2.0}
+    )
+    prices = build_snapshot(load_plan(chat_config(members), {})).prices
+    assert {key: price.input for key, price in prices.items()} == {
+        ("a", "a"): 1.0,
+        ("b", "b"): 2.0,
+        ("pool", "a"): 1.0,
+        ("pool", "b"): 2.0,
+    }
+
+
+def test_a_gateway_serves_one_loop_after_another_and_keeps_none():
+    with ScriptedUpstream() as up:
+        up.default(chat())
+        built = build_gateway(chat_config(backend("b", up.url)), env={})
+
+        async def once() -> int:
+            status = (await ask(built)).status
+            await built.aclose()
+            return status
+
+        assert [asyncio.run(once()) for _ in range(3)] == [200, 200, 200]
+        assert repr(built._loops) == "<Loops []>"
+
+
+async def test_an_observer_hears_of_every_request_and_cannot_break_one():
+    heard = []
+
+    class Loud:
+        def finished(self, decision):
+            heard.append(decision.outcome)
+            raise RuntimeError("observer")
+
+    with ScriptedUpstream() as up:
+        up.default(chat())
+        async with gateway(chat_config(backend("b", up.url)), observers=(Loud(),)) as gw:
+            assert (await ask(gw)).status == 200
+            assert (await ask(gw, path="/v1/nope")).status == 404
+    assert heard == ["served", "error"]
+
+
+def test_a_gateway_tells_its_size():
+    built = build_gateway(chat_config(pool(backend("a", "http://x"), backend("b", "http://y"))), env={})
+    assert repr(built) == "<Gateway [1 routes, 2 backends, 1 pools]>"
