@@ -10,7 +10,7 @@ repeat takes as well.
 * Inside another repeat it multiplies with itself: ``(a+)+`` is exponential.
 
 Up to quadratic is accepted, and values over 8 KiB do not match; at that length the slowest pattern that passes was
-measured at 0.2 s, the usual ones below a millisecond. What google-re2 does not know (backreferences, lookaround,
+measured at 0.4 s, the usual ones below a millisecond. What google-re2 does not know (backreferences, lookaround,
 atomic groups) is refused with ``re`` as well, so that a configuration means the same on both.
 """
 
