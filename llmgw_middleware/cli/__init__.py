@@ -53,4 +53,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"llmgw-middleware {version('llmgw-middleware')}\n")
+        print(f"llmgw-middleware {version('llmgw-middleware')}")
+        parser.exit()

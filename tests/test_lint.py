@@ -1,0 +1,189 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from llmgw_middleware.config.load import load
+from llmgw_middleware.lint import lint
+
+BACKENDS = [{"name": "b", "url": "http://a/v1"}, {"name": "c", "url": "http://c/v1"}]
+DEFAULT = {"name": "default", "default": True, "backend": "b"}
+
+
+def findings(source: Mapping[str, Any]) -> list[str]:
+    loaded = load({"backends": BACKENDS, **source}, env={"K": "sk-1"}, serving=False)
+    assert loaded.plan is not None, loaded.problems
+    return [str(problem) for problem in lint(loaded.plan)]
+
+
+def of_route(**words: Any) -> list[str]:
+    return findings({"routes": [{"name": "r", **words}, DEFAULT]})
+
+
+def of_pool(**words: Any) -> list[str]:
+    pool = {"name": "p", "type": "pool", **words}
+    return findings({"routes": [DEFAULT], "backends": [*BACKENDS, pool]})
+
+
+def test_a_sound_configuration_has_no_findings():
+    assert of_route(path="/a", backend="b", fallback=["c"]) == []
+
+
+def test_a_route_that_an_earlier_one_covers_is_found_with_both_places():
+    (found,) = findings(
+        {
+            "routes": [
+                {"name": "a", "path": "/x/*", "backend": "b"},
+                {"name": "z", "path": "/x/y", "backend": "b"},
+                DEFAULT,
+            ]
+        }
+    )
+    assert found.startswith(
+        'routes[1] unreachable_route The route "z" is never reached: "a" at routes[0] takes all'
+    )
+
+
+def test_the_order_of_rules_is_by_priority_with_defaults_last():
+    early = {"name": "early", "path": "/x/y", "backend": "b", "priority": 5}
+    late = {"name": "late", "path": "/x/*", "backend": "b"}
+    assert findings({"routes": [DEFAULT, late, early]}) == []
+
+
+def test_a_second_default_is_never_reached():
+    (found,) = findings({"routes": [DEFAULT, {"name": "other", "default": True, "backend": "c"}]})
+    assert "unreachable_route" in found
+
+
+@pytest.mark.parametrize("paths", [["/other"], ["/aa/*"]])
+def test_a_route_outside_the_intercepted_paths_is_found(paths):
+    route = {"name": "r", "path": "/a", "backend": "b"}
+    (found,) = findings({"gateway": {"paths": paths}, "routes": [route, DEFAULT]})
+    assert "path_not_intercepted" in found
+
+
+@pytest.mark.parametrize("paths", [["/a/b"], ["/*"], [{"regex": "/.*"}], ["/a/*"]])
+def test_a_route_that_may_be_intercepted_is_fine(paths):
+    route = {"name": "r", "path": "/a/*", "backend": "b"}
+    assert findings({"gateway": {"paths": paths}, "routes": [route, DEFAULT]}) == []
+
+
+def test_a_missing_default_route_is_found():
+    (found,) = findings({"routes": [{"path": "/a", "backend": "b"}]})
+    assert "no_default_route" in found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"routes": [{"path": "/a", "backend": "b"}], "gateway": {"onNoRoute": "pass"}},
+        {"routes": [{"path": "/a", "backend": "b"}, {"backend": "b"}]},
+    ],
+    ids=["the host takes the rest", "a route without conditions"],
+)
+def test_the_rest_may_be_taken_otherwise(source):
+    assert findings(source) == []
+
+
+def test_a_configuration_without_routes_is_found():
+    (found,) = findings({})
+    assert "no_routes" in found
+
+
+SPLIT = [{"backend": "b", "weight": 1}, {"backend": "c", "weight": 1}]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ({"backends": [{"backend": "b", "weight": 1}, {"backend": "c", "weight": 0}]}, "zero_weight"),
+        ({"backend": "b", "sticky": "user"}, "no_effect"),
+        ({"backends": SPLIT, "sticky": "header:x-session"}, "client_controlled_key"),
+        ({"backends": SPLIT, "sticky": "cookie:s"}, "client_controlled_key"),
+        ({"backend": "b", "fallback": ["c", "b"]}, "no_effect"),
+        ({"respond": {}, "fallback": ["c"]}, "no_effect"),
+        ({"respond": {}, "models": ["m"]}, "no_effect"),
+        ({"backend": "b", "country": ["DE"]}, "no_geo_source"),
+        ({"backend": "b", "region": ["EU"]}, "no_geo_source"),
+        ({"backend": "b", "country": {"present": False}}, "no_geo_source"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_route_hardly_means_is_found(words, code):
+    (found,) = of_route(path="/a", **words)
+    assert found.startswith(f"routes[0] {code} ")
+
+
+@pytest.mark.parametrize("key", ["user", "session", "ip"])
+def test_keys_that_no_client_sets_are_fine(key):
+    assert of_route(path="/a", backends=SPLIT, sticky=key) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ({"backends": [{"name": "b", "weight": 2}]}, "no_effect"),
+        ({"strategy": "weighted", "backends": [{"name": "b", "weight": 0}, {"name": "c"}]}, "zero_weight"),
+        ({"healthCheck": {}, "backends": [{"name": "only-named"}]}, "no_effect"),
+    ],
+    ids=["weights without strategy", "zero weight", "health check of nobody"],
+)
+def test_what_a_pool_hardly_means_is_found(words, code):
+    (found,) = of_pool(**words)
+    assert found.startswith(f"backends[2] {code} ")
+
+
+def test_a_sound_pool_has_no_findings():
+    assert (
+        of_pool(strategy="weighted", healthCheck={}, backends=[{"name": "b", "weight": 2}, {"name": "c"}])
+        == []
+    )
+
+
+ABROAD = [{"path": "/a", "country": ["DE"], "backend": "b"}, DEFAULT]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"geo": {"header": "CF-IPCountry"}, "gateway": {"trustedProxies": ["10.0.0.0/8"]}},
+        {"geo": {"database": "/x.mmdb"}},
+        {"identity": {"attributes": {"country": "user.country"}}},
+    ],
+    ids=["header", "database", "identity"],
+)
+def test_a_source_of_geography_is_enough(source):
+    assert findings({**source, "routes": ABROAD}) == []
+
+
+def test_a_header_without_trusted_proxies_is_no_source():
+    found = findings({"geo": {"header": "CF-IPCountry"}, "routes": ABROAD})
+    assert [line.split()[1] for line in found] == ["untrusted_geo_header", "no_geo_source"]
+
+
+def test_a_provider_without_a_key_is_found():
+    (found,) = findings({"routes": [DEFAULT], "backends": [{"name": "b", "provider": "openai"}]})
+    assert "no_api_key" in found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"apiKey": "${K}"},
+        {"url": "http://proxy/v1"},
+        {"headers": {"Authorization": "Bearer ${K}"}},
+        {"provider": "mock"},
+    ],
+    ids=["key", "own address", "header", "mock"],
+)
+def test_a_provider_that_needs_no_key_is_fine(words):
+    assert findings({"routes": [DEFAULT], "backends": [{"name": "b", "provider": "openai", **words}]}) == []
+
+
+def test_a_finding_in_a_file_has_its_line(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("routes:\n  - path: /a\n    respond: {}\n")
+    plan = load(file, env={}, serving=True).plan
+    assert plan is not None
+    (problem,) = lint(plan)
+    assert (problem.file, problem.line, problem.severity) == (str(file), 2, "warning")
