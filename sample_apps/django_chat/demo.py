@@ -34,7 +34,7 @@ WELCOME = """
   Log in as  alice / alice   free tier              answered by gpt-4o-mini
              bob   / bob     premium tier           answered by gpt-4o
              admin / admin   premium tier, in the EU; {site}/admin/ makes others premium
-  Rules      sample_apps/django_chat/llmgw.yaml
+  Rules      sample_apps/django_chat/llmgw.yaml (edit it while the demo runs)
   Providers  {mocks} (mocks; the page has switches that break them)
 
   Why does a question go where it goes?
