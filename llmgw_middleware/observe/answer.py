@@ -62,7 +62,7 @@ def summary(decision: Decision) -> str:
     >>> summary(Decision(request_id="1", started=0.0, route="chat"))
     'chat'
     """
-    words = [decision.route or "no route"]
+    words = [decision.route or decision.code or "no route"]
     if decision.split is not None:
         by = "chance" if decision.split.key is None else "sticky key"
         words.append(f"split {decision.split.chosen} by {by}, bucket {decision.split.bucket}")

@@ -1,0 +1,99 @@
+"""What the README says is done here."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from llmgw_middleware.build import build_gateway
+from llmgw_middleware.cli import main
+from llmgw_middleware.model.identity import Identity
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    [config] = blocks("yaml")
+    (tmp_path / "llmgw.yaml").write_text(config)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    return tmp_path
+
+
+def test_its_configuration_starts(folder):
+    gateway = build_gateway(folder / "llmgw.yaml")
+    assert [route.name for route in gateway.plan.routes] == ["premium-chat", "chat"]
+
+
+def test_its_configuration_has_no_errors(folder, capsys):
+    assert main(["check", "llmgw.yaml"]) == 0
+    assert "no errors" in capsys.readouterr().out
+
+
+def test_the_explanation_is_printed_as_shown(folder, capsys):
+    [shown] = [block for block in blocks("console") if "explain" in block]
+    command, _, output = shown.partition("\n")
+    assert main(shlex.split(command.removeprefix("$ llmgw "))) == 0
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == output.splitlines()
+
+
+def test_its_lines_for_an_asgi_application_work(folder, monkeypatch):
+    (folder / "shop").mkdir()
+    (folder / "shop" / "auth.py").write_text("def identify(request):\n    return None\n")
+    monkeypatch.syspath_prepend(folder)
+    [lines] = [block for block in blocks("python") if "identify=" in block]
+    names = {"app": lambda scope, receive, send: None}
+    exec(lines, names)
+    assert len(names["app"].gateway.plan.routes) == 2
+
+
+def test_its_lines_for_django_name_what_there_is(folder):
+    [lines] = [block for block in blocks("python") if "MIDDLEWARE" in block]
+    settings = {"MIDDLEWARE": ["django.contrib.auth.middleware.AuthenticationMiddleware"], "BASE_DIR": folder}
+    exec(lines, settings)
+    module, _, name = settings["MIDDLEWARE"][-1].rpartition(".")
+    source = (ROOT / "integrations").joinpath(*module.split(".")).with_suffix(".py").read_text()
+    assert f"class {name}" in source
+    assert settings["LLMGW_CONFIG"].exists()
+
+
+def test_its_line_for_openai_clients_makes_one():
+    openai = pytest.importorskip("openai", reason="the official client is not installed")
+    [line] = [block for block in blocks("python") if "OpenAI(" in block]
+    names = {"OpenAI": openai.OpenAI, "cookie": "c", "token": "t"}
+    exec(line, names)
+    names["client"].close()
+
+
+def test_its_commands_are_targets_of_the_makefile():
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake (\w+)", README))
+    assert named
+    assert named <= targets
+
+
+def test_every_link_leads_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_what_it_says_is_not_there_is_refused():
+    from llmgw_middleware.errors import ConfigError
+
+    for key in ("canaries", "experiments", "policies", "state", "console"):
+        with pytest.raises(ConfigError, match="not available in this version"):
+            build_gateway(
+                {"routes": [{"name": "a", "path": "/v1/x", "backend": "http://127.0.0.1:1"}], key: {}}, env={}
+            )
+
+
+def test_who_calls_is_needed_by_its_example(folder):
+    assert build_gateway(folder / "llmgw.yaml").uses_identity
+    assert Identity().authenticated is False
