@@ -23,6 +23,7 @@ _HOMES = {
     "Identity": "model.identity",
     "LLMGatewayMiddleware": "asgi",
     "Pass": "model.http",
+    "ProcessSettings": "config.settings",
     "Request": "model.http",
     "Response": "model.http",
     "build_gateway": "build",

@@ -7,9 +7,13 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
+from llmgw_django import shared
+from llmgw_django.conf import source_in_force
 from llmgw_django.findings import findings
 from llmgw_django.middleware import LLMGatewayMiddleware
 from llmgw_django.order import Finding, lists
+from llmgw_middleware import ConfigError
+from llmgw_middleware.cli.check import problems_of
 
 TAG = "llmgw"
 
@@ -31,7 +35,19 @@ def check_installed(**_: Any) -> list[checks.CheckMessage]:
     return [_message(absent)]
 
 
-CHECKS = (check_settings, check_installed)
+def check_configuration(**_: Any) -> list[checks.CheckMessage]:
+    """Report what is legal in the configuration but hardly meant, as ``llmgw check`` does: W010."""
+    try:
+        if shared.door() is None:
+            return []
+    except ConfigError:  # E010 has said so
+        return []
+    hint = "`manage.py llmgw check` prints all findings with their codes."
+    found = (Finding(code="W010", message=str(each), hint=hint) for each in problems_of(source_in_force()))
+    return [_message(each) for each in found]
+
+
+CHECKS = (check_settings, check_installed, check_configuration)
 
 
 def _message(finding: Finding) -> checks.CheckMessage:

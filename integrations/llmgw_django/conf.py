@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from llmgw_middleware import ConfigError
+from llmgw_middleware import ConfigError, ProcessSettings
 
 NAMES = frozenset({"LLMGW", "LLMGW_CONFIG", "LLMGW_IDENTIFY", "LLMGW_ENABLED"})
 """Settings whose change makes another gateway necessary."""
@@ -48,3 +48,14 @@ def project_settings() -> ProjectSettings:
         identify=getattr(settings, "LLMGW_IDENTIFY", None),
         enabled=enabled,
     )
+
+
+def source_in_force() -> Any:
+    """Return the configuration that is used: the environment's ``LLMGW_CONFIG``, else the project's.
+
+    Raises ConfigError where there is none.
+    """
+    source = ProcessSettings().config or project_settings().config
+    if source is None:
+        raise ConfigError("settings: neither LLMGW_CONFIG nor LLMGW is set")
+    return source

@@ -89,7 +89,8 @@ class Caller:
     async def chunks(self, response: Any) -> list[bytes]:
         if self.kind == "asgi":
             return [chunk async for chunk in response.streaming_content]
-        return await sync_to_async(list)(response.streaming_content)
+        read: Any = sync_to_async(list)
+        return list(await read(response.streaming_content))
 
 
 @pytest.fixture(params=["wsgi", "asgi"])

@@ -1,0 +1,118 @@
+"""The Django project of ``tests/django`` under real servers, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmgw_middleware.testing.answers import chunk
+from llmgw_middleware.testing.script import Script, Send, Wait, raw
+from llmgw_middleware.testing.streams import event_bytes, sse, stream_chunks
+from llmgw_middleware.testing.upstream import ScriptedUpstream
+from tests.django.project import people
+from tests.django.project.gateway import config
+from tests.e2e.servers import TIMEOUT, Process, RawCaller, serve_gunicorn, serve_process
+
+people.set_up()
+
+WSGI = "tests.django.project.wsgi:application"
+ASGI = "tests.django.project.asgi:application"
+
+
+@dataclass
+class Site:
+    """A running project, and the upstream that its gateway calls."""
+
+    kind: str
+    process: Process
+    upstream: ScriptedUpstream
+
+    def caller(self) -> RawCaller:
+        return RawCaller(self.process.port)
+
+    def browser(self, name: str, **headers: str) -> dict[str, str]:
+        """Return the headers that a page of the site itself sends when ``name`` has logged in."""
+        own = f"http://127.0.0.1:{self.process.port}"
+        given = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+        return {"cookie": people.cookies(name), "x-csrftoken": people.CSRF_TOKEN, "origin": own, **given}
+
+
+@contextmanager
+def site(kind: str, **project: str) -> Iterator[Site]:
+    """Run the project under ``gthread``, ``uvicorn`` or ``runserver``; ``project`` are its ``PROJECT_…`` variables."""
+    people.create()
+    with ExitStack() as stack:
+        upstream = stack.enter_context(ScriptedUpstream())
+        file = Path(stack.enter_context(tempfile.TemporaryDirectory()), "llmgw.json")
+        file.write_text(
+            json.dumps(config(upstream.url, onNoRoute="error", paths=["/v1/*"], maxBodySize=6_000_000))
+        )
+        env = {
+            "DJANGO_SETTINGS_MODULE": "tests.django.project.settings",
+            "PROJECT_DATABASE": os.environ["PROJECT_DATABASE"],
+            "LLMGW_CONFIG": str(file),
+            **{f"PROJECT_{name}": value for name, value in project.items()},
+        }
+        process = stack.enter_context(SERVERS[kind](env))
+        stack.enter_context(
+            RawCaller(process.port)
+        )  # the server is up: runserver announces itself no other way
+        yield Site(kind, process, upstream)
+
+
+def gthread(env: dict[str, str]) -> AbstractContextManager[Process]:
+    return serve_gunicorn(WSGI, env, threads=8)
+
+
+def uvicorn(env: dict[str, str]) -> AbstractContextManager[Process]:
+    command = (sys.executable, "-m", "uvicorn", "--log-level", "warning", "--timeout-graceful-shutdown", "2")
+    return serve_process(lambda _, fd: [*command, "--fd", str(fd), ASGI], env)
+
+
+@contextmanager
+def runserver(env: dict[str, str]) -> Iterator[Process]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = (sys.executable, "-m", "django", "runserver", "--noreload", f"127.0.0.1:{port}")
+    with serve_process(lambda _, __: command, {**env, "PYTHONUNBUFFERED": "1"}) as running:
+        running.port = port
+        _await_port(running)
+        yield running
+
+
+SERVERS: dict[str, Any] = {"gthread": gthread, "uvicorn": uvicorn, "runserver": runserver}
+
+
+def _await_port(running: Process) -> None:
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end and running.process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", running.port)) == 0:
+                return
+        time.sleep(0.05)  # the operating system tells nobody when another process listens
+    raise AssertionError(f"runserver did not start:\n{running.log.read_text()}")
+
+
+def step_by_step(*texts: str, run: int = 0) -> Script:
+    """Answer with a stream whose every text waits until the test releases it: ``go-RUN-0``, ``go-RUN-1``, …"""
+    role, *events, end = stream_chunks(*texts)
+    script = sse([role], done=False, finish=False)
+    for position, event in enumerate(events):
+        script += raw(Wait(f"go-{run}-{position}"), Send(chunk(event_bytes(event))))
+    return script + raw(Send(chunk(event_bytes(end))), Send(chunk(b"data: [DONE]\n\n")), b"0\r\n\r\n")
+
+
+def chat(*, stream: bool = False, **more: Any) -> bytes:
+    return json.dumps(
+        {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": stream, **more}
+    ).encode()
