@@ -121,6 +121,7 @@ def _stream(order: Order, begun: Begun, lease: Lease) -> Response:
     def ended(outcome: End, code: str | None) -> None:
         lease.release()
         decision.outcome, decision.code = outcome, code
+        decision.attempts[-1].outcome = code or outcome
         decision.usage, decision.model_served = tap.usage, tap.model
         order.settle()
 

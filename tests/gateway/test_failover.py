@@ -159,6 +159,7 @@ async def test_after_content_nothing_is_tried_again():
         assert b"[DONE]" not in text
         assert b'"finish_reason": "stop"' not in text
         assert (decision.outcome, decision.code) == ("truncated", "upstream_stream_truncated")
+        assert [a.outcome for a in decision.attempts] == ["upstream_stream_truncated"]
 
 
 async def test_an_error_after_content_is_told_in_band():
