@@ -7,7 +7,8 @@ import logging
 import select
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -206,10 +207,12 @@ class LLMGatewayWSGI:
         if not self.gateway.intercepts(method, path):
             return self.application(environ, start_response)
         headers = headers_of(environ)
+        arriving = pieces(environ)
         try:
             self._door.check_head(method, path, headers)
-            body = read_body(environ, self._door)
+            body = read_body(arriving, self._door)
         except GatewayError as error:
+            discard(arriving, self._door.limit)
             return self._send(self._door.refuse(error, path, headers), environ, start_response)
         answer = self._answer(method, path, headers, body, environ)
         environ["llmgw"] = Handle(gateway=self.gateway, decision=answer.decision)
@@ -285,23 +288,44 @@ def headers_of(environ: Environ) -> tuple[Header, ...]:
     return tuple(found)
 
 
-def read_body(environ: Environ, door: Door) -> bytes:
-    """Read the body, counting; raises BodyTooLarge, and BadRequest when the caller broke off."""
+def pieces(environ: Environ) -> Iterator[bytes]:
+    """Return the body piece by piece; raises BadRequest when the caller broke off."""
     length = environ.get("CONTENT_LENGTH") or None
     if length is None and not environ.get("wsgi.input_terminated"):
-        return b""
-    body = bytearray()
-    expected = None if length is None else int(length)
-    while expected is None or len(body) < expected:
-        wanted = _PIECE if expected is None else min(_PIECE, expected - len(body))
-        piece = environ["wsgi.input"].read(wanted)
+        return  # nothing says where it would end
+    left = None if length is None else int(length)
+    while left is None or left > 0:
+        piece: bytes = environ["wsgi.input"].read(_PIECE if left is None else min(_PIECE, left))
         if not piece:
             break
-        body += piece
-        door.check_size(len(body))
-    if expected is not None and len(body) < expected:
-        raise BadRequest(f"The body broke off after {len(body)} of {expected} bytes.", code="incomplete_body")
-    return bytes(body)
+        left = None if left is None else left - len(piece)
+        yield piece
+    if left:
+        raise BadRequest(
+            f"The body broke off, {left} bytes before its announced end.", code="incomplete_body"
+        )
+
+
+def read_body(body: Iterator[bytes], door: Door) -> bytes:
+    """Return the whole body, counting while it is read; raises BodyTooLarge."""
+    whole = bytearray()
+    for piece in body:
+        whole += piece
+        door.check_size(len(whole))
+    return bytes(whole)
+
+
+def discard(body: Iterator[bytes], limit: int) -> None:
+    """Read what is left of a refused body, up to ``limit`` bytes.
+
+    A server that is left with more than a little closes the connection instead, and a caller who is still sending
+    then never sees the answer.
+    """
+    with suppress(BadRequest):
+        for piece in body:
+            limit -= len(piece)
+            if limit < 0:
+                return
 
 
 def _text(native: str) -> str:

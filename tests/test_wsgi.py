@@ -154,10 +154,15 @@ class TestBodies:
         status, answer = ask(door_to(), body=b"x" * 1001, **options)
         assert (status, answer["error"]["code"]) == ("413 Request Entity Too Large", "body_too_large")
 
-    def test_an_announced_body_over_the_limit_is_not_read(self, door_to):
+    def test_a_refused_body_is_read_away_so_that_the_connection_can_go_on(self, door_to):
         environ = environ_of(body=b"x" * 1001)
         call(door_to(), environ)
-        assert environ["wsgi.input"].tell() == 0
+        assert environ["wsgi.input"].tell() == 1001
+
+    def test_a_refused_body_without_measure_is_left_where_it_is(self, door_to):
+        environ = environ_of(body=b"x" * 1_000_000)
+        call(door_to(), environ)
+        assert environ["wsgi.input"].tell() < 100_000
 
     def test_a_chunked_body_is_read_to_its_end(self, door_to):
         options = {"CONTENT_LENGTH": None, "wsgi.input_terminated": True}
