@@ -110,9 +110,11 @@ def test_five_megabytes_pass(running: Site):
 
 def test_more_than_the_limit_is_refused(running: Site):
     # Under WSGI the announced length is enough; under ASGI Django reads a body whole before any middleware runs.
-    body = chat(user="x" * 6_000_000) if running.kind == "uvicorn" else b"{"
+    body = chat(user="x" * 6_000_000)
+    length = {"content-length": str(len(body))}
     with running.caller() as caller:
-        assert code(caller.ask(headers={"content-length": "6000065"}, body=body)) == (413, "body_too_large")
+        answer = caller.ask(headers=length, body=body if running.kind == "uvicorn" else body[:1])
+    assert code(answer) == (413, "body_too_large")
 
 
 def test_a_body_without_a_length_is_read(running: Site):
