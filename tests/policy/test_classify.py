@@ -23,7 +23,9 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "failure", "other", "status", "code"), TABLE, ids=[row[0].name for row in TABLE])
+@pytest.mark.parametrize(
+    ("kind", "failure", "other", "status", "code"), TABLE, ids=[row[0].name for row in TABLE]
+)
 def test_each_row_of_the_table_holds(kind, failure, other, status, code):
     error = error_for(Fault(kind=kind, status=599, message="says the upstream", code="its_code"))
     assert (VERDICTS[kind].failure, VERDICTS[kind].other) == (failure, other)
@@ -37,9 +39,19 @@ def test_every_kind_has_a_row():
 @pytest.mark.parametrize("status", [400, 409, 413, 422])
 def test_a_refused_request_keeps_the_upstreams_status_and_words(status):
     error = error_for(
-        Fault(kind=FaultKind.REFUSED, status=status, message="temperature is too high", code="bad_value", param="temperature")
+        Fault(
+            kind=FaultKind.REFUSED,
+            status=status,
+            message="temperature is too high",
+            code="bad_value",
+            param="temperature",
+        )
     )
-    assert (error.status_code, error.message, error.error_code) == (status, "temperature is too high", "bad_value")
+    assert (error.status_code, error.message, error.error_code) == (
+        status,
+        "temperature is too high",
+        "bad_value",
+    )
     assert error.param == "temperature"
 
 

@@ -24,7 +24,13 @@ def test_results_in_a_row_decide(results, healthy):
 
 def test_a_change_is_told_once():
     verdict = HealthVerdict(unhealthy_after=2, healthy_after=1)
-    assert [verdict.record(good=good) for good in (False, False, False, True, True)] == [False, True, False, True, False]
+    assert [verdict.record(good=good) for good in (False, False, False, True, True)] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 4), st.integers(1, 4))
