@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -48,12 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if counted else 0
 
 
-def problems_of(files: Sequence[str]) -> tuple[Problem, ...]:
-    """Return what loading finds, and, where there is a plan, what linting does."""
+def problems_of(source: Mapping[str, Any] | str | os.PathLike[str] | Sequence[Any]) -> tuple[Problem, ...]:
+    """Return what loading ``source`` (as ``load`` takes it) finds, and, where there is a plan, what linting does."""
     from llmgw_middleware.config.load import load
     from llmgw_middleware.lint import lint
 
-    loaded = load(files, env=os.environ, serving=False)
+    loaded = load(source, env=os.environ, serving=False)
     if loaded.plan is None:
         return loaded.problems
     return ordered((*loaded.problems, *lint(loaded.plan)))

@@ -95,7 +95,7 @@ class _Walk:
                 self._report.error(
                     "duplicate_key", key_at, f'The key "{key}" stands here twice, first at {first}.'
                 )
-            elif key == "<<":
+            elif key == "<<" and not key_node.style:
                 self._report.error("unknown_key", key_at, "Merge keys (<<) are no part of YAML 1.2.")
             else:
                 table.put(key, self.tree(value_node), key_at)

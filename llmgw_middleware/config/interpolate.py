@@ -16,7 +16,7 @@ _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?"
 class Interpolation:
     """Replaces references by what the environment and files say. What is not there is reported.
 
-    In ``check`` a missing variable is a warning and the value counts as not given; to serve it is an error.
+    In ``check`` a missing variable is a warning, and the value or item counts as not given; to serve it is an error.
     """
 
     def __init__(self, env: Mapping[str, str], report: Report) -> None:
@@ -30,7 +30,8 @@ class Interpolation:
                 return self.table(tree)
             case Items():
                 items = Items(tree.at)
-                items.extend(self.tree(part) for part in tree)
+                parts = [self.tree(part) for part in tree]
+                items.extend(part for part in parts if not (isinstance(part, Scalar) and part.missing))
                 return items
             case Scalar():
                 return self._scalar(tree) if isinstance(tree.value, str) and "${" in tree.text else tree

@@ -61,7 +61,12 @@ def _note(detail: ErrorDetails, root: Table, report: Report) -> None:
     tree, key_at = find(root, detail["loc"])
     at = key_at if detail["loc"][-1:] == ("[key]",) else tree.at
     if isinstance(tree, Scalar) and tree.missing:
-        return  # that the variable is not set has been said
+        report.error(
+            "missing_env",
+            at,
+            "This value is needed, and its variable is not set.",
+        )
+        return
     if detail["type"] == "missing":
         report.error("missing_key", at, f'The key "{detail["loc"][-1]}" is needed here.')
         return
@@ -72,5 +77,5 @@ def _note(detail: ErrorDetails, root: Table, report: Report) -> None:
 
 def _with_key(message: str, loc: tuple[str | int, ...]) -> str:
     """Name the key that takes something else; the tags of unions stand in angle brackets."""
-    keys = [step for step in loc if isinstance(step, str) and step[0] not in "<["]
+    keys = [step for step in loc if isinstance(step, str) and not step.startswith(("<", "["))]
     return re.sub("^This(?= takes )", f'"{keys[-1]}"', message) if keys else message

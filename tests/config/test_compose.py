@@ -101,7 +101,7 @@ JSON = st.recursive(
 
 
 @given(
-    st.dictionaries(st.text(max_size=5).filter(lambda key: key != "<<"), JSON, min_size=1, max_size=3),
+    st.dictionaries(st.text(max_size=5), JSON, min_size=1, max_size=3),
     st.sampled_from([None, 2, "\t"]),
 )
 def test_json_is_read_as_json(value, indent):

@@ -72,6 +72,7 @@ def test_secrets_are_nowhere_in_print(load_text):
         ("headers: {X_A: x}", "bad_header", '"_"'),
         ('headers: {X-A: "a\\r\\nb"}', "bad_header", "no header can carry"),
         ('apiKey: "sk-hidden\\nx"', "bad_secret", "no header can carry"),
+        ("model: m, name2: x", "unknown_key", 'did you mean "name"?'),
         ("type: poool, backends: []", "bad_value", 'did you mean "pool"?'),
     ],
 )
@@ -208,3 +209,9 @@ def test_whatever_serves_lists_every_backend_that_is_only_named(load_text):
         "y",
         "z",
     ]
+
+
+@pytest.mark.parametrize("name", ["''", "' '", "[]", "{a: b}"])
+def test_a_name_is_text_and_not_empty(load_text, name):
+    (problem,) = load_text(f"backends: [{{name: {name}}}]").errors
+    assert '"name" takes' in problem.message

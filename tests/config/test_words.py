@@ -48,6 +48,7 @@ BAD_ROUTES = [
     ("fallback: b", "bad_value"),
     ("fallback: {a: b}", 'bad_value "fallback" takes a list of backends or pools, or true.'),
     ("stream: {commit: first}", 'bad_value "commit" takes one of firstToken, not "first". (did you mean "firstToken"?)'),
+    ("name2: x, models: [5], rewrite: {modle: x}", 'unknown_key A route has no key "name2". (did you mean "name"?)'),
     ("description: [x]", 'bad_value "description" takes text, not a list.'),
     ("path: /a, Headers: {}", 'did you mean "headers"?'),
 ]  # fmt: skip
@@ -217,6 +218,20 @@ def test_a_number_may_come_from_the_environment(load_text):
         "gateway: {maxBodySize: '${SIZE}', debugHeaders: '${DEBUG}'}", env={"SIZE": "1MB", "DEBUG": "true"}
     ).plan
     assert (plan.max_body_size, plan.debug_headers) == (1_000_000, True)
+
+
+def test_an_item_with_a_missing_variable_counts_as_not_given(load_text):
+    loaded = load_text("gateway: {trustedProxies: ['${NET}', 10.0.0.0/8]}")
+    assert [problem.code for problem in loaded.problems] == ["missing_env"]
+    assert len(loaded.plan.trusted_proxies) == 1
+
+
+def test_a_needed_value_with_a_missing_variable_is_an_error(load_text):
+    loaded = load_text("backends: [{name: b, price: {input: '${P}', output: 1}}]")
+    assert [(problem.severity, problem.code) for problem in loaded.problems] == [
+        ("warning", "missing_env"),
+        ("error", "missing_env"),
+    ]
 
 
 def test_a_missing_variable_makes_no_second_problem(load_text):

@@ -13,6 +13,7 @@ from llmgw_middleware.config.words.kinds import (
     Flag,
     Key,
     Manual,
+    Name,
     Provider,
     Text,
     Times,
@@ -63,7 +64,7 @@ class BackendWord(Word):
 
     noun: ClassVar[str] = "backend"
 
-    name: Annotated[Text, Field(description="By which routes and pools call it.")]
+    name: Annotated[Name, Field(description="By which routes and pools call it.")]
     provider: Annotated[
         Provider | None,
         Field(description="Whose API it speaks, and where it is if `url` is absent."),
@@ -125,7 +126,7 @@ class PoolWord(Word):
 
     noun: ClassVar[str] = "pool"
 
-    name: Annotated[Text, Field(description="By which routes call it.")]
+    name: Annotated[Name, Field(description="By which routes call it.")]
     type: Annotated[_Pool, Field(description="Says that this is a pool.")]
     strategy: Annotated[_Strategy, Field(description="How the next backend is picked.")] = "round-robin"
     fallback: Annotated[Flag, Field(description="true: on an error the next backend is tried.")] = False

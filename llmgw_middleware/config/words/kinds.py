@@ -190,12 +190,18 @@ def _path(value: Any) -> str:
     return text if text.startswith("/") else wrong('a path that starts with "/"', value)
 
 
+def _name(value: Any) -> str:
+    text = text_of(value, "a name").strip()
+    return text or wrong("a name", value)
+
+
 def _fact(value: Any) -> Any:
     """Return a value to compare with, typed: a quoted number stays text."""
     return scalar(value, "a value").typed
 
 
 Text = Annotated[str, *reader(text_of, {"type": ["string", "number", "boolean"]}, "text")]
+Name = Annotated[str, *reader(_name, {"type": ["string", "number", "boolean"]}, "text")]
 Flag = Annotated[bool, *reader(_flag, {"anyOf": [{"type": "boolean"}, REFERENCE]}, "true or false")]
 Enabled = Annotated[bool, *reader(_enabled, {"anyOf": [{"type": "boolean"}, REFERENCE]}, "true or false")]
 Number = Annotated[float, *reader(_number, {"anyOf": [{"type": "number"}, REFERENCE]}, "number")]

@@ -14,6 +14,7 @@ from llmgw_middleware.config.words.kinds import (
     Enabled,
     Flag,
     Manual,
+    Name,
     Priority,
     Status,
     Text,
@@ -76,7 +77,7 @@ class SideWord(Word):
 
     noun: ClassVar[str] = "split side"
 
-    backend: Annotated[Text, Field(description="A backend or pool, or an address.")]
+    backend: Annotated[Name, Field(description="A backend or pool, or an address.")]
     weight: Annotated[Weight, Field(description="Its share, relative to the other sides' weights.")] = 1.0
 
 
@@ -116,7 +117,7 @@ class RouteWord(Conditions):
     noun: ClassVar[str] = "route"
 
     name: Annotated[
-        Text | None, Field(description="Shown wherever a decision is."), Manual(default="route-1, route-2, …")
+        Name | None, Field(description="Shown wherever a decision is."), Manual(default="route-1, route-2, …")
     ] = None
     description: Annotated[Text, Field(description="For people.")] = ""
     match: Annotated[
