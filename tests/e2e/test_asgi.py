@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
+from contextlib import asynccontextmanager
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.routing import Mount
 
 from llmgw_middleware.asgi import LLMGatewayMiddleware
 from llmgw_middleware.testing.answers import chat
@@ -204,3 +209,43 @@ def test_host_credentials_stay_here_and_the_upstreams_cookies_there(upstream, ca
     assert "secret" not in str(sent.headers)
     assert "host-token" not in str(sent.headers)
     assert "set-cookie" not in answer.headers
+
+
+async def through(request, call_next):
+    return await call_next(request)
+
+
+@pytest.mark.parametrize(
+    "script", [raw(Silence()), stream("hello", stall_after=1)], ids=["before-the-answer", "in-silence"]
+)
+def test_who_leaves_below_a_base_http_middleware_stops_the_upstream_and_logs_no_error(
+    upstream, caplog, script
+):
+    app = Starlette()
+    app.add_middleware(LLMGatewayMiddleware, gateway=gateway_to(upstream.url))
+    app.add_middleware(BaseHTTPMiddleware, dispatch=through)
+    upstream.script(script)
+    with serve_asgi(app, lifespan="on", log_config=None) as port, RawCaller(port) as caller:
+        caller.send_request(body=STREAMED)
+        upstream.wait_request()
+        if script.actions != (Silence(),):
+            caller.read_until(b"hello")
+        at = time.monotonic()
+        caller.close()
+        assert upstream.wait_left(0) - at < 1.0
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_gateway_mounted_below_a_path_answers_there(upstream):
+    gateway = gateway_to(upstream.url)
+
+    @asynccontextmanager
+    async def lifespan(_):
+        yield  # a mounted application hears of no lifespan: who mounts it closes the gateway
+        await gateway.aclose()
+
+    app = Starlette(routes=[Mount("/ai", app=LLMGatewayMiddleware(host, gateway=gateway))], lifespan=lifespan)
+    upstream.script(chat("hello"))
+    with serve_asgi(app, lifespan="on") as port, RawCaller(port) as caller:
+        assert b"hello" in caller.ask(path="/ai/v1/chat/completions", body=WHOLE).body
+        assert caller.ask(path="/v1/chat/completions", body=WHOLE).status == 404
