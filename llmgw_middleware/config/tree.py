@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,15 +102,6 @@ def plain(tree: Tree) -> Any:
             return {key: plain(value) for key, value in tree.items()}
         case Items():
             return [plain(item) for item in tree]
-
-
-def scalars(tree: Tree) -> Iterator[Scalar]:
-    """Yield every value below ``tree``."""
-    if isinstance(tree, Scalar):
-        yield tree
-        return
-    for part in tree.values() if isinstance(tree, Table) else tree:
-        yield from scalars(part)
 
 
 def camel(name: str) -> str:

@@ -11,10 +11,10 @@ from llmgw_middleware.config.tree import (
     Scalar,
     Table,
     Tree,
+    camel,
     core_value,
     find,
     plain,
-    scalars,
     snake,
 )
 
@@ -111,14 +111,16 @@ def test_a_scalar_is_printed_without_what_came_from_outside():
     assert repr(secret) == "<${KEY} at f.yaml:1>"
 
 
-def test_all_scalars_below_are_found():
-    items = Items(HERE)
-    items.append(table(b=scalar("2")))
-    assert [one.text for one in scalars(table(a=scalar("1"), c=items))] == ["1", "2"]
+@pytest.mark.parametrize(
+    ("cameled", "snaked"), [("maxBodySize", "max_body_size"), ("path", "path"), ("apiKey", "api_key")]
+)
+def test_snake_case_of_a_key(cameled, snaked):
+    assert snake(cameled) == snaked
 
 
 @pytest.mark.parametrize(
-    ("camel", "snaked"), [("maxBodySize", "max_body_size"), ("path", "path"), ("apiKey", "api_key")]
+    ("snaked", "cameled"),
+    [("max_body_size", "maxBodySize"), ("Path", "Path"), ("X-Team", "X-Team"), ("a__b", "a__b")],
 )
-def test_snake_case_of_a_key(camel, snaked):
-    assert snake(camel) == snaked
+def test_camel_case_is_made_of_snake_case_only(snaked, cameled):
+    assert camel(snaked) == cameled
