@@ -76,12 +76,12 @@ def served(folder, *words) -> Iterator[tuple[int, subprocess.Popen[str]]]:
         process.communicate()
 
 
-def ready(process) -> str:
+def ready(process, sign="Uvicorn running on") -> str:
     """Read the log until the server says that it has started; return what it said."""
     said = ""
     for line in process.stdout:
         said += str(line)
-        if line.startswith("INFO:") and "Uvicorn running on" in line:
+        if line.startswith("INFO:") and sign in line:
             return said
     raise AssertionError(f"it did not start: {said}")
 
@@ -110,7 +110,7 @@ class TestAlone:
     def test_several_workers_serve_and_end_together(self, folder, upstream):
         upstream.default(chat("hello"))
         with served(folder, "--workers", "2") as (port, process):
-            ready(process)
+            ready(process, "Started parent process")
             with RawCaller(port) as caller:
                 assert b"hello" in caller.ask(body=WHOLE).body
             process.terminate()

@@ -120,7 +120,7 @@ class TestLeaving:
 
 class TestBackPressure:
     def test_a_caller_who_reads_nothing_stops_the_upstream(self, upstream, port):
-        events = 400
+        events = 1000
         upstream.script(
             sse([{"choices": [{"index": 0, "delta": {"content": "x" * 65536}}]}] * events, done=False)
         )
