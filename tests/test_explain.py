@@ -2,6 +2,7 @@ import pytest
 
 from llmgw_middleware.build import build_snapshot, load_plan
 from llmgw_middleware.explain import explain
+from llmgw_middleware.facts import Facts
 from llmgw_middleware.model.identity import ANONYMOUS
 from tests.gateway.asking import ALICE, BOB, PATH, request
 
@@ -94,8 +95,6 @@ def test_no_route_may_be_the_hosts():
 def test_a_dry_run_leaves_no_lease_behind():
     snapshot = build_snapshot(load_plan(CONFIG, {}, serving=False))
     explain(snapshot, request(), BOB, chance=0.0)
-    assert all(
-        e.in_flight == 0
-        for t in snapshot.choosers["premium"].choose(None, chance=0).targets
-        for e in t.endpoints
-    )
+    facts = Facts(request(), BOB, snapshot.locator)
+    targets = snapshot.choosers["premium"].choose(facts, chance=0.0).targets
+    assert [e.in_flight for target in targets for e in target.endpoints] == [0, 0, 0]

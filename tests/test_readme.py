@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_its_lines_for_an_asgi_application_work(folder, monkeypatch):
     (folder / "shop" / "auth.py").write_text("def identify(request):\n    return None\n")
     monkeypatch.syspath_prepend(folder)
     [lines] = [block for block in blocks("python") if "identify=" in block]
-    names = {"app": lambda scope, receive, send: None}
+    names: dict[str, Any] = {"app": lambda scope, receive, send: None}
     exec(lines, names)
     assert len(names["app"].gateway.plan.routes) == 2
 

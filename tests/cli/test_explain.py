@@ -11,7 +11,7 @@ CHAT = ["-X", "POST", "--path", "/v1/chat/completions"]
 
 @pytest.fixture
 def told(capsys):
-    def tell(*words: str) -> dict:
+    def tell(*words: str):
         assert main(["explain", *words, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 

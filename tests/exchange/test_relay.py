@@ -31,7 +31,7 @@ class ScriptedReply:
 
     async def receive(self, deadline: float) -> bytes:
         if not self.said:
-            return await asyncio.get_running_loop().create_future()
+            await asyncio.get_running_loop().create_future()
         word = self.said.pop(0)
         if isinstance(word, Exception):
             raise word
@@ -43,8 +43,8 @@ class ScriptedReply:
 
 def relay(
     reply: ScriptedReply, *, timeouts: Timeouts | None = None, held: Sequence[Piece] = ()
-) -> tuple[Relay, list]:
-    ends: list = []
+) -> tuple[Relay, list[tuple[str, str | None]]]:
+    ends: list[tuple[str, str | None]] = []
     made = Relay(
         reply=reply,
         tap=ChatTap(show_usage=False),

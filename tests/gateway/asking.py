@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from llmgw_middleware.build import Extensions, build_gateway
+from llmgw_middleware.facts import Facts
 from llmgw_middleware.gateway import Gateway
-from llmgw_middleware.model.http import Pass, Request, Response
+from llmgw_middleware.model.http import Pass, Request, Response, Stream
 from llmgw_middleware.model.identity import ANONYMOUS, Identity
+from llmgw_middleware.policy.endpoint import Endpoint
 
 PATH = "/v1/chat/completions"
 ALICE = Identity(id="alice", attributes={"tier": "free"}, source="session", session_key="s-1")
@@ -100,9 +102,20 @@ async def said(answer: Response) -> bytes:
 
 
 def error_of(answer: Response) -> dict[str, Any]:
-    found = json.loads(answer.body)["error"]
+    found: dict[str, Any] = json.loads(answer.body)["error"]
     assert set(found) == {"message", "type", "param", "code"}
     return found
+
+
+def stream_of(answer: Response) -> Stream:
+    assert answer.stream is not None
+    return answer.stream
+
+
+def endpoint_of(gw: Gateway) -> Endpoint:
+    """The first endpoint of the only route."""
+    [chooser] = gw.snapshot.choosers.values()
+    return chooser.choose(Facts(request(), ANONYMOUS, gw.locator), chance=0.0).targets[0].endpoints[0]
 
 
 def header(answer: Response, name: str) -> str | None:

@@ -3,6 +3,7 @@
 import pytest
 
 from llmgw_middleware.exchange import attempt
+from llmgw_middleware.testing.streams import Event
 from llmgw_middleware.testing.upstream import (
     Close,
     Reset,
@@ -182,7 +183,7 @@ async def test_an_error_between_the_finish_and_the_end_is_not_a_success():
 
 
 async def test_a_malformed_event_amid_a_good_stream_is_left_out():
-    events = [stream_chunk({"content": "a"}), b"data: {broken\n\n", *stream_chunks("b")]
+    events: list[Event] = [stream_chunk({"content": "a"}), b"data: {broken\n\n", *stream_chunks("b")]
     with ScriptedUpstream() as up:
         up.default(sse(events))
         async with gateway(chat_config(backend("one", up.url))) as gw:

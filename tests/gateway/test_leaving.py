@@ -14,7 +14,7 @@ from llmgw_middleware.testing.upstream import (
     stream,
     stream_chunks,
 )
-from tests.gateway.asking import ask, backend, chat_config, gateway
+from tests.gateway.asking import ask, backend, chat_config, endpoint_of, gateway, stream_of
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 PHASES = {
@@ -45,8 +45,8 @@ async def test_the_upstream_sees_a_caller_leave_amid_a_silent_stream():
         up.default(stream("a", "b", stall_after=1))
         async with gateway(chat_config(backend("one", up.url))) as gw:
             response = await ask(gw, stream=True)
-            await anext(response.stream)
-            waiting = asyncio.ensure_future(anext(response.stream))
+            await anext(stream_of(response))
+            waiting = asyncio.ensure_future(anext(stream_of(response)))
             await asyncio.sleep(0)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -61,10 +61,10 @@ async def test_a_stream_that_is_closed_early_lets_the_upstream_go_and_returns_it
         up.default(sse(stream_chunks("a", finish=False), done=False, finish=False) + raw(Wait("never")))
         async with gateway(chat_config(backend("one", up.url))) as gw:
             response = await ask(gw, stream=True)
-            await anext(response.stream)
-            endpoint = gw.snapshot.choosers["chat"].choose(None, chance=0.0).targets[0].endpoints[0]
+            await anext(stream_of(response))
+            endpoint = endpoint_of(gw)
             assert endpoint.in_flight == 1
-            await response.stream.aclose()
+            await stream_of(response).aclose()
             assert endpoint.in_flight == 0
             await asyncio.to_thread(up.wait_left, 0, 1.0)
 
@@ -79,7 +79,7 @@ async def test_in_flight_returns_to_zero_and_no_task_is_left_after_many_cancels(
                 task.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
             await asyncio.to_thread(up.wait_open, 0)
-            endpoint = gw.snapshot.choosers["chat"].choose(None, chance=0.0).targets[0].endpoints[0]
+            endpoint = endpoint_of(gw)
             assert endpoint.in_flight == 0
             up.default(answer(200, json={"choices": [], "object": "chat.completion"}))
             assert (await ask(gw)).status == 200

@@ -6,7 +6,18 @@ import pytest
 
 from llmgw_middleware.model.http import Pass
 from llmgw_middleware.testing.upstream import ScriptedUpstream, answer, chat
-from tests.gateway.asking import ALICE, PATH, ask, backend, chat_config, error_of, gateway, header, request
+from tests.gateway.asking import (
+    ALICE,
+    PATH,
+    ask,
+    backend,
+    chat_config,
+    error_of,
+    gateway,
+    header,
+    request,
+    stream_of,
+)
 
 REFUSED = {
     "no JSON": ({"body": b"{"}, 400, "invalid_json"),
@@ -113,7 +124,7 @@ async def test_a_plain_address_is_a_reverse_proxy_for_its_paths():
         route = {"path": "/api/chat/*", "backend": up.url.removeprefix("http://"), "methods": ["POST", "GET"]}
         async with gateway({"routes": [route]}) as gw:
             response = await ask(gw, path="/api/chat/history", query=b"page=2", method="GET", body=b"")
-            assert b"".join([c async for c in response.stream]) == b'{"mine": true}'
+            assert b"".join([c async for c in stream_of(response)]) == b'{"mine": true}'
         assert (up.requests[0].method, up.requests[0].path) == ("GET", "/api/chat/history")
         assert up.requests[0].query == "page=2"
 
@@ -131,7 +142,7 @@ async def test_what_the_gateway_does_not_know_is_forwarded_only_where_that_is_sa
                 response = await ask(gw, path="/v1/audio/speech", body=b'{"input":"hi"}')
                 assert response.status == status
                 if response.stream is not None:
-                    assert b"".join([c async for c in response.stream]) == b"RIFF"
+                    assert b"".join([c async for c in stream_of(response)]) == b"RIFF"
         assert [r.path for r in up.requests] == ["/v1/audio/speech"]
 
 
@@ -145,7 +156,7 @@ async def test_an_opaque_answer_that_breaks_off_is_never_made_to_look_whole():
         async with gateway({"routes": [route], "backends": [backend("one", up.url)]}) as gw:
             response = await ask(gw, path="/v1/files", body=b"x")
             with pytest.raises(UpstreamError):
-                async for _ in response.stream:
+                async for _ in stream_of(response):
                     pass
 
 
@@ -172,4 +183,4 @@ async def test_a_request_id_is_kept_if_it_is_one():
         kept = await ask(gw, headers={"x-request-id": "abc-1"})
         replaced = await ask(gw, headers={"x-request-id": "a b\t<script>"})
     assert header(kept, "x-request-id") == "abc-1"
-    assert len(header(replaced, "x-request-id")) == 32
+    assert len(header(replaced, "x-request-id") or "") == 32

@@ -22,8 +22,7 @@ def test_the_last_decisions_are_kept_newest_first():
 def test_a_decision_is_found_by_its_request_id():
     recorder = Recorder()
     recorder.finished(decision(7))
-    assert recorder.find("7").request_id == "7"
-    assert recorder.find("8") is None
+    assert [getattr(recorder.find(name), "request_id", None) for name in ("7", "8")] == ["7", None]
 
 
 LEVELS = {

@@ -9,6 +9,11 @@ def pool(*names: str) -> Target:
     return Target("pool", endpoints, RoundRobin(), fallback=True)
 
 
+def ill(endpoint: Endpoint) -> None:
+    assert endpoint.health is not None
+    endpoint.health.record(good=False)
+
+
 def names(target: Target, tried: set[str]) -> list[str]:
     found = []
     while (lease := target.lease(tried=tried)) is not None:
@@ -28,14 +33,14 @@ def test_members_that_were_tried_in_an_earlier_target_are_not_asked_again():
 
 def test_an_unhealthy_member_is_asked_last():
     target = pool("a", "b")
-    target.endpoints[0].health.record(good=False)
+    ill(target.endpoints[0])
     assert target.passed_over() == [("a", "unhealthy")]
     assert names(target, set()) == ["b", "a"]
 
 
 def test_a_pool_of_unhealthy_members_is_used_all_the_same():
     target = pool("a")
-    target.endpoints[0].health.record(good=False)
+    ill(target.endpoints[0])
     assert names(target, set()) == ["a"]
 
 
