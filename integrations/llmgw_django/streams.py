@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -74,8 +75,9 @@ class AsyncBody:
 
     def abandon(self) -> None:
         """Stop the upstream, from any thread and without waiting, unless the stream has ended."""
-        if not self._ended and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._close)
+        if not self._ended:
+            with suppress(RuntimeError):  # the loop has closed, and the stream's connection with it
+                self._loop.call_soon_threadsafe(self._close)
 
     def __del__(self) -> None:
         if not getattr(self, "_ended", True):

@@ -166,3 +166,10 @@ async def test_a_stream_has_no_length():
     assert response["Content-Encoding"] == "identity"
     response.close()
     await asyncio.sleep(0)
+
+
+def test_a_stream_whose_loop_has_closed_is_let_go_without_a_word():
+    async def begin() -> AsyncBody:
+        return AsyncBody(Chunks(b"a"))
+
+    asyncio.run(begin()).abandon()

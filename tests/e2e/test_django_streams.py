@@ -130,3 +130,12 @@ def test_the_next_caller_is_served_after_others_have_left(running: Site):
     with running.caller() as caller:
         answer = caller.ask(body=chat())
     assert (answer.status, b"still here" in answer.body) == (200, True)
+
+
+def test_who_reads_nothing_stops_the_upstream_and_then_leaves(running: Site):
+    running.upstream.script(stream(*["x" * 64 * 1024] * 3000))
+    with running.caller() as caller:
+        index = start(running, caller)
+        running.upstream.wait_stalled()
+        assert running.upstream.requests[index].json["stream"] is True
+        assert seconds_until_seen(running, caller, index) <= AT_ONCE
