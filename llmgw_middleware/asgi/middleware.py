@@ -39,7 +39,8 @@ class LLMGatewayMiddleware:
     It must stand inside whatever sets ``scope["user"]`` or ``scope["session"]``: with ``add_middleware`` it is added
     first. ``config``: a mapping, or files; ``gateway``: a ready one instead. ``identify``: tells who calls, a function
     of ``HostRequest`` or ``module:function``; a plain function runs in a worker thread. ``trusted_origins``: other
-    sites whose pages may call with the visitor's session. ``enabled`` False passes everything through.
+    sites whose pages may call with the visitor's session. ``user_key``: where the session keeps the user's id, asked
+    where nothing sets ``scope["user"]``. ``enabled`` False passes everything through.
     ``LLMGW_CONFIG`` and ``LLMGW_ENABLED`` in the environment win.
 
     Raises ConfigError, naming every problem. Inside a running event loop the refusal is kept for the server's
@@ -54,10 +55,13 @@ class LLMGatewayMiddleware:
         gateway: Waist | None = None,
         identify: str | Hook | None = None,
         trusted_origins: Iterable[str] = (),
+        user_key: str = "user_id",
         enabled: bool | None = None,
     ) -> None:
         self.app = app
         self.gateway: Waist | None = None
+        self._user_key = user_key
+        self._placed = False
         self._refusal: ConfigError | None = None
         try:
             found = gateway_for(config, gateway=gateway, enabled=enabled)
@@ -92,7 +96,7 @@ class LLMGatewayMiddleware:
 
     async def _live(self, gateway: Waist, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            check_order(scope, type(self))
+            self._check_place(scope)
         except ConfigError as error:
             await refuse(receive, send, error)
         else:
@@ -103,9 +107,18 @@ class LLMGatewayMiddleware:
             raise error
         await refuse(receive, send, error)
 
+    def _check_place(self, scope: Scope) -> None:
+        if not self._placed:
+            check_order(scope, type(self))
+            self._placed = True
+
     async def _found(self, request: HostRequest) -> Found | None:
         """Tell whom the application's own middleware has put into the scope."""
-        found = found_in(request.native, request.headers)
+        try:
+            self._check_place(request.native)
+        except ConfigError as error:  # a mounted application gets no lifespan that could be refused
+            raise GatewayError(str(error), code="identity_unavailable") from error
+        found = found_in(request.native, request.headers, self._user_key)
         if found is None and self.gateway is not None and self.gateway.uses_identity:
             raise unavailable(
                 "Put the gateway inside Session- and AuthenticationMiddleware (add it before them), "
@@ -166,6 +179,7 @@ class _Visit:
             answer = await gateway.handle(self._request(body))
             self._scope["llmgw"] = Handle(gateway=gateway, decision=answer.decision)
             if isinstance(answer, Response) and answer.stream is not None:
+                answer.stream.on_stall = presence.leave
                 await self._relay(answer, answer.stream)
         if presence.left:
             raise CallerGone

@@ -15,10 +15,10 @@ AMBIENT_SCHEMES = frozenset({"basic", "digest", "negotiate", "ntlm"})
 """Authorization schemes that a browser sends by itself, for a foreign page as well."""
 
 
-def found_in(scope: Mapping[str, Any], headers: Mapping[str, str]) -> Found | None:
+def found_in(scope: Mapping[str, Any], headers: Mapping[str, str], user_key: str = "user_id") -> Found | None:
     """Return whom the scope names, or None when it holds neither a user nor a session.
 
-    A ``user`` decides, also when it is not logged in; the session's ``user_id`` is asked where there is none. Raises
+    A ``user`` decides, also when it is not logged in; the session's ``user_key`` is asked where there is none. Raises
     TypeError for a user who is logged in and has no id: taking it for anonymous would be worse.
     """
     subjects = {name: scope[name] for name in ("user", "session") if name in scope}
@@ -29,7 +29,7 @@ def found_in(scope: Mapping[str, Any], headers: Mapping[str, str]) -> Found | No
         known = user is not None and _is_authenticated(user)
         id_ = _id_of(user) if known else ""
     else:
-        id_ = _text(subjects["session"].get("user_id"))
+        id_ = _text(subjects["session"].get(user_key))
         known = id_ != ""
     return Found(id=id_, source=_source(headers) if known else "none", subjects=subjects)
 

@@ -59,6 +59,12 @@ def test_who_is_not_is_anonymous(scope):
     assert (found.id, found.source) == ("", "none")
 
 
+def test_the_session_may_keep_the_id_under_another_name():
+    found = scope_user.found_in({"session": {"uid": 5, "user_id": 6}}, {}, "uid")
+    assert found is not None
+    assert found.id == "5"
+
+
 def test_a_scope_without_either_says_nothing():
     assert scope_user.found_in({"path": "/"}, {}) is None
 
