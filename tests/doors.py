@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self
 
 from llmgw_middleware.errors import GatewayError
+from llmgw_middleware.loop_thread import LoopThread
 from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.http import HostRequest, Pass, Request, Response
 from llmgw_middleware.model.identity import Identity
@@ -38,6 +39,7 @@ class FakeStream:
         self.waiting = threading.Event()
         self.closed = threading.Event()
         self.closes = 0
+        self.on_stall: Callable[[], None] | None = None
 
     def release(self) -> None:
         self._gate.set()
@@ -74,6 +76,7 @@ class FakeGateway:
         self.plan = Plan(max_body_size=limit)
         self.attributes = FakeAttributes()
         self.uses_identity = uses_identity
+        self.thread = LoopThread(at_end=self.aclose)
         self.requests: list[Request] = []
         self.opened = 0
         self.closed = 0

@@ -43,16 +43,19 @@ class Presence:
     ) -> bool:
         self._watch.cancel()
         await asyncio.wait([self._watch])
-        if self._watch.cancelled():
-            return False
-        failure = self._watch.exception()
+        failure = None if self._watch.cancelled() else self._watch.exception()
         if failure is not None and kind is None:
             raise failure
         ours = self.left and self._owner.uncancel() <= self._cancelling
         return ours and kind is not None and issubclass(kind, asyncio.CancelledError)
 
+    def leave(self) -> None:
+        """Take the caller for gone: one that reads nothing any more is."""
+        if not self.left:
+            self.left = True
+            self._owner.cancel()
+
     async def _until_left(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass  # a body that the server gives twice, or a message of an extension
-        self.left = True
-        self._owner.cancel()
+        self.leave()

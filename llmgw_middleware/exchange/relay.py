@@ -62,6 +62,8 @@ class Relay:
         self._given: float | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._stalled = False
+        self.on_stall: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"<Relay of {self._reply!r}, {'open' if self._ended else 'over'}>"
@@ -71,6 +73,8 @@ class Relay:
 
     async def __anext__(self) -> bytes:
         self._given = None
+        if self._stalled:
+            raise GatewayError("The caller took nothing for too long.", code="caller_stalled")
         if self._ended is None:
             raise StopAsyncIteration
         try:
@@ -181,4 +185,7 @@ class Relay:
         if waited < self._stall:
             self._watch = self._loop.call_later(self._stall - waited, self._look_at_caller)
         else:
+            self._stalled = True
             self._closing = self._loop.create_task(self._end("cancelled", "caller_stalled"))
+            if self.on_stall is not None:
+                self.on_stall()

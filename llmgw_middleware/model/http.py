@@ -53,7 +53,13 @@ class HostRequest:
 
 
 class Stream(Protocol):
-    """The body of a streamed answer. ``aclose`` is idempotent and stops the upstream."""
+    """The body of a streamed answer. ``aclose`` is idempotent and stops the upstream.
+
+    ``on_stall`` is called when the caller has taken nothing for ``callerStall`` seconds and the upstream has been let
+    go; a door that can cut the caller's connection sets it. Whoever pulls after that gets an exception, never an end.
+    """
+
+    on_stall: Callable[[], None] | None
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 

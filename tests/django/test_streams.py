@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ from llmgw_middleware import Response
 
 class Chunks:
     """A stream of the gateway that counts how often it was closed; ``wait`` never comes to its second chunk."""
+
+    on_stall: Callable[[], None] | None = None
 
     def __init__(self, *chunks: bytes, wait: bool = False) -> None:
         self._chunks = iter(chunks)

@@ -8,6 +8,7 @@ import pytest
 from llmgw_middleware.dialect.openai_caller import OpenAICaller
 from llmgw_middleware.dialect.openai_stream import ChatTap
 from llmgw_middleware.dialect.port import Piece
+from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.exchange import relay as relay_module
 from llmgw_middleware.exchange.relay import Relay
 from llmgw_middleware.model.policy import Timeouts
@@ -151,5 +152,15 @@ async def test_a_caller_who_takes_nothing_is_given_up():
     for _ in range(5):
         await asyncio.sleep(0)
     assert (ends, reply.closed) == ([("cancelled", "caller_stalled")], 1)
-    with pytest.raises(StopAsyncIteration):
+    with pytest.raises(GatewayError, match="took nothing"):
         await anext(stream)
+
+
+async def test_a_door_that_can_cut_a_stalled_caller_is_told():
+    told = []
+    stream, _ = relay(ScriptedReply(TEXT), timeouts=Timeouts(stream_idle=60.0, caller_stall=0.0))
+    stream.on_stall = lambda: told.append("stalled")
+    await anext(stream)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert told == ["stalled"]
