@@ -38,11 +38,16 @@ Source = Mapping[str, Any] | str | Path | Sequence[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extensions:
-    """What an application puts in place of the built-in parts, or beside them."""
+    """What an application puts in place of the built-in parts, or beside them.
+
+    ``accept`` sees every plan before it is used, at the start and at each reload, and may raise ConfigError: a host
+    that cannot take new paths while it runs says so there.
+    """
 
     transport: Callable[[], Transport] | None = None
     observers: tuple[Observer, ...] = ()
     rng: random.Random | None = None
+    accept: Callable[[Plan], None] | None = None
 
 
 def build_gateway(
@@ -62,7 +67,10 @@ def build_gateway(
         raise ConfigError("No configuration is given: pass config=, or set LLMGW_CONFIG to a file.")
 
     def rebuild() -> Snapshot:
-        snapshot = build_snapshot(load_plan(named, env))
+        plan = load_plan(named, env)
+        if extra.accept is not None:
+            extra.accept(plan)
+        snapshot = build_snapshot(plan)
         try:
             snapshot.locator.open()
         except ValueError as error:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmgw_middleware.build import build_gateway
+from llmgw_middleware.build import Extensions, build_gateway
 from llmgw_middleware.config.settings import ProcessSettings
 from llmgw_middleware.entry import Waist
 from llmgw_middleware.errors import ConfigError
@@ -18,12 +18,17 @@ Source = Mapping[str, Any] | str | Path | Sequence[Any]
 
 
 def gateway_for(
-    config: Source | None = None, *, gateway: Waist | None = None, enabled: bool | None = None
+    config: Source | None = None,
+    *,
+    gateway: Waist | None = None,
+    enabled: bool | None = None,
+    extensions: Extensions | None = None,
 ) -> Waist | None:
     """Return the gateway to use, or None where it is switched off.
 
     ``LLMGW_ENABLED`` wins over ``enabled``, ``LLMGW_CONFIG`` over ``config``; a ready ``gateway`` is used as it is.
-    ``LLMGW_LOG_LEVEL`` sets the level of the logger ``llmgw``. Raises ConfigError, naming every problem.
+    ``LLMGW_LOG_LEVEL`` sets the level of the logger ``llmgw``. ``extensions`` are for a gateway that is made here.
+    Raises ConfigError, naming every problem.
     """
     settings = ProcessSettings()
     if settings.log_level is not None:
@@ -39,7 +44,7 @@ def gateway_for(
     source = _first(settings.config, config)
     if source is None:
         raise ConfigError("no configuration: pass config= (a mapping, file or folder), or set LLMGW_CONFIG")
-    return build_gateway(source, env=os.environ)
+    return build_gateway(source, env=os.environ, extensions=extensions)
 
 
 def _first(*choices: Any) -> Any:

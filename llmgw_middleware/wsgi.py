@@ -8,7 +8,7 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -174,7 +174,9 @@ class LLMGatewayWSGI:
     ``config``: a mapping, or files; ``gateway``: a ready one instead. ``identify``: tells who calls, a function of
     ``HostRequest`` or ``module:function``; it runs on the request's own thread. ``trusted_origins``: other sites whose
     pages may call with the visitor's session. ``enabled`` False passes everything through. ``LLMGW_CONFIG`` and
-    ``LLMGW_ENABLED`` in the environment win. Raises ConfigError, naming every problem.
+    ``LLMGW_ENABLED`` in the environment win. A framework gives ``builtin``, the reader of its own session, and
+    ``inside``, the context that a resolver needs: entered with the environ, it yields ``HostRequest.native``, and is
+    left before the upstream is called. Raises ConfigError, naming every problem.
     """
 
     def __init__(
@@ -186,13 +188,19 @@ class LLMGatewayWSGI:
         identify: str | Hook | None = None,
         trusted_origins: Iterable[str] = (),
         enabled: bool | None = None,
+        builtin: Hook | None = None,
+        inside: Callable[[Environ], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
         self.application = application
+        self._inside = inside
         self.gateway = gateway_for(config, gateway=gateway, enabled=enabled)
         if self.gateway is None:
             return
         self._door = Door(
-            self.gateway, builtin=self._nobody, identify=identify, trusted_origins=trusted_origins
+            self.gateway,
+            builtin=builtin or self._nobody,
+            identify=identify,
+            trusted_origins=trusted_origins,
         )
         self._bridge = Bridge(self.gateway)
 
@@ -225,7 +233,9 @@ class LLMGatewayWSGI:
         self, method: str, path: str, headers: tuple[Header, ...], body: bytes, environ: Environ
     ) -> Response | Pass:
         peer = environ.get("REMOTE_ADDR") or None
-        host = HostRequest(method=method, path=path, headers=joined(headers), client=peer, native=environ)
+        with self._inside(environ) as native:
+            host = HostRequest(method=method, path=path, headers=joined(headers), client=peer, native=native)
+            outcome = self._door.outcome(host, headers)
         request = Request(
             method=method,
             path=path,
@@ -234,7 +244,7 @@ class LLMGatewayWSGI:
             body=body,
             scheme=environ.get("wsgi.url_scheme", "http"),
             peer=peer,
-            identify=settled(self._door.outcome(host, headers)),
+            identify=settled(outcome),
         )
         return self._bridge.handle(request, environ)
 
