@@ -7,9 +7,9 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal, TypeVar, overload
 
 from llmgw_middleware.admission import admit, denial, model_asked, operation_asked
 from llmgw_middleware.attributes import AttributeReader
@@ -22,6 +22,7 @@ from llmgw_middleware.exchange.order import Order
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.geo import Locator
 from llmgw_middleware.lifespan import Loops
+from llmgw_middleware.loop_thread import LoopThread
 from llmgw_middleware.match.paths import check_path
 from llmgw_middleware.match.table import Selection
 from llmgw_middleware.model.decision import Decision
@@ -38,6 +39,8 @@ from llmgw_middleware.transport.port import Transport
 from llmgw_middleware.watch import Watcher
 
 log = logging.getLogger("llmgw")
+
+C = TypeVar("C")
 
 
 class Gateway:
@@ -60,6 +63,7 @@ class Gateway:
         self._rebuild = rebuild
         self._watcher = Watcher(snapshot.plan.sources, self.reload)
         self._loops = Loops(make_transport, self._watcher.run if self._watcher.sources else None)
+        self._thread = LoopThread(at_end=self.aclose)
         self._rng = rng or random.Random()  # noqa: S311 - it spreads load, it guards nothing
         self.recorder = Recorder()
         self._observers: tuple[Observer, ...] = (self.recorder, RequestLog(), *observers)
@@ -95,6 +99,36 @@ class Gateway:
         """Whether any rule needs to know who calls."""
         return self._snapshot.uses_identity
 
+    @property
+    def thread(self) -> LoopThread:
+        """The one event loop of the process for hosts that have none; it is started by its first use."""
+        return self._thread
+
+    @overload
+    def client(
+        self, *, user: Any = None, attributes: Mapping[str, Any] | None = None, session_key: str | None = None
+    ) -> Any: ...
+
+    @overload
+    def client(
+        self,
+        kind: type[C],
+        *,
+        user: Any = None,
+        attributes: Mapping[str, Any] | None = None,
+        session_key: str | None = None,
+    ) -> C: ...
+
+    def client(self, kind: type[Any] | None = None, **who: Any) -> Any:
+        """Return an HTTP client (default: ``httpx.Client``) whose requests are answered here, without a socket.
+
+        ``kind``: ``httpx.Client``, ``httpx.AsyncClient``, httpx2's, or a class derived from them, such as an SDK's.
+        ``user``, ``attributes`` and ``session_key`` say who calls: see ``client.identity_of``. Raises TypeError.
+        """
+        from llmgw_middleware.client import make_client  # imports httpx, which a gateway need not
+
+        return make_client(self, kind, **who)
+
     def intercepts(self, method: str, path: str) -> bool:
         """Whether a request is the gateway's. ``path`` is raw and below the mount point; OPTIONS stays the host's."""
         return self._snapshot.intercepted.covers(path) and method != "OPTIONS"
@@ -117,7 +151,18 @@ class Gateway:
 
     def refuse(self, error: GatewayError, *, path: str, request_id: str | None = None) -> Response:
         """Return an error in the caller's dialect, for what a door refuses before ``handle``."""
-        return _refusal(error, caller_dialect(path), request_id or secrets.token_hex(16))
+        request_id = request_id or secrets.token_hex(16)
+        refused = Decision(
+            request_id=request_id,
+            started=time.time(),
+            path=path,
+            outcome="error",
+            status=error.status_code,
+            code=error.error_code,
+            duration=0.0,
+        )
+        _tell(self._observers, refused)
+        return _refusal(error, caller_dialect(path), request_id)
 
     async def handle(self, request: Request) -> Response | Pass:
         """Answer ``request``. Never raises but for cancellation; every request is settled exactly once."""
@@ -284,11 +329,15 @@ class _Passage:
         decision = self.decision
         decision.duration = self._clock() - self._began
         decision.cost = self._snapshot.cost(decision)
-        for observer in self._observers:
-            try:
-                observer.finished(decision)
-            except Exception:
-                log.exception("%r failed on request %s", observer, decision.request_id)
+        _tell(self._observers, decision)
+
+
+def _tell(observers: tuple[Observer, ...], decision: Decision) -> None:
+    for observer in observers:
+        try:
+            observer.finished(decision)
+        except Exception:
+            log.exception("%r failed on request %s", observer, decision.request_id)
 
 
 def _refusal(error: GatewayError, caller: CallerDialect, request_id: str) -> Response:
