@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,12 @@ def build_gateway(
 ) -> Gateway:
     """Return a gateway for ``source``, by default the one that ``LLMGW_CONFIG`` names.
 
-    ``env`` (default: the process's) fills in ``${VAR}``. Raises ConfigError with every problem and its place.
+    ``LLMGW_DEBUG`` turns debug headers on. ``env`` (default: the process's) fills in ``${VAR}``. Raises ConfigError with every problem and its place.
     """
     env = os.environ if env is None else env
     extra = extensions or Extensions()
-    named = source if source is not None else ProcessSettings().config
+    settings = ProcessSettings()
+    named = source if source is not None else settings.config
     if named is None:
         raise ConfigError("No configuration is given: pass config=, or set LLMGW_CONFIG to a file.")
 
@@ -70,7 +71,7 @@ def build_gateway(
         plan = load_plan(named, env)
         if extra.accept is not None:
             extra.accept(plan)
-        snapshot = build_snapshot(plan)
+        snapshot = build_snapshot(replace(plan, debug_headers=True) if settings.debug else plan)
         try:
             snapshot.locator.open()
         except ValueError as error:

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from llmgw_middleware.build import build_gateway, build_snapshot, load_plan
-from llmgw_middleware.errors import ConfigError
+from llmgw_middleware.errors import BodyTooLarge, ConfigError
 from llmgw_middleware.testing.upstream import ScriptedUpstream, chat
 from tests.gateway.asking import ask, backend, chat_config, gateway, pool
 
@@ -35,6 +35,17 @@ def test_the_environment_names_the_configuration(monkeypatch, tmp_path):
     (tmp_path / "x.yaml").write_text("routes: [{name: env, path: /v1/x, backend: 'http://127.0.0.1:1'}]")
     monkeypatch.setenv("LLMGW_CONFIG", str(tmp_path / "x.yaml"))
     assert build_gateway(env={}).plan.routes[0].name == "env"
+
+
+def test_the_environment_may_ask_for_debug_headers(monkeypatch):
+    monkeypatch.setenv("LLMGW_DEBUG", "1")
+    assert build_gateway(chat_config(backend("b", "http://x")), env={}).plan.debug_headers
+
+
+def test_what_a_door_refuses_is_on_record():
+    built = build_gateway(chat_config(backend("b", "http://x")), env={})
+    response = built.refuse(BodyTooLarge("Too long."), path="/v1/chat/completions", request_id="r-1")
+    assert (response.status, [d.code for d in built.recorder]) == (413, ["body_too_large"])
 
 
 USES = {

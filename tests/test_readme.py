@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ def test_its_lines_for_an_asgi_application_work(folder, monkeypatch):
     (folder / "shop").mkdir()
     (folder / "shop" / "auth.py").write_text("def identify(request):\n    return None\n")
     monkeypatch.syspath_prepend(folder)
+    for name in ("shop", "shop.auth"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     [lines] = [block for block in blocks("python") if "identify=" in block]
     names: dict[str, Any] = {"app": lambda scope, receive, send: None}
     exec(lines, names)
