@@ -26,6 +26,7 @@ from llmgw_middleware.errors import (
     GatewayError,
     UnsupportedMediaType,
 )
+from llmgw_middleware.loop_thread import LoopThread
 from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.http import Header, HostRequest, Pass, Request, Response
 from llmgw_middleware.model.identity import ANONYMOUS, Identity, Source
@@ -73,6 +74,11 @@ class Waist(Protocol):
     @property
     def uses_identity(self) -> bool:
         """Whether any rule asks who calls."""
+        ...
+
+    @property
+    def thread(self) -> LoopThread:
+        """The one event loop of the process for hosts that have none."""
         ...
 
     def intercepts(self, method: str, path: str) -> bool:

@@ -84,6 +84,11 @@ class LoopThread:
         """Whether the process is on its way out; nothing can be started any more."""
         return self._stopped
 
+    @property
+    def inside(self) -> bool:
+        """Whether the caller runs on this very thread, where waiting for it would never end."""
+        return self._thread is threading.current_thread()
+
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Start ``coroutine`` on the loop; raises Unavailable once the process is stopping."""
         try:

@@ -113,7 +113,7 @@ class Bridge:
 
     def __init__(self, gateway: Waist, *, thread: LoopThread | None = None, poll: float = POLL) -> None:
         self.gateway = gateway
-        self._thread = LoopThread(at_end=gateway.aclose) if thread is None else thread
+        self._thread = gateway.thread if thread is None else thread
         self._poll = poll
         self._warned = False
 

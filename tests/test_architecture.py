@@ -13,15 +13,15 @@ INTEGRATIONS = ROOT / "integrations"
 
 FLOORS = (
     ("errors", "model"),
-    ("regex", "facts", "regions", "geo", "attributes", "cel", "policy", "dialect", "usage", "store", "transport", "observe"),
-    ("match", "config", "exchange"),
+    ("regex", "facts", "regions", "geo", "attributes", "cel", "policy", "dialect", "usage", "store", "transport", "observe", "loop_thread"),
+    ("match", "config", "exchange", "client"),
     ("choice", "health", "shadow", "rollouts", "watch"),
     ("admission", "lifespan", "snapshot"),
     ("gateway", "explain"),
     ("build",),
     ("lint", "entry", "console"),
-    ("loop_thread", "startup"),
-    ("asgi", "wsgi", "client", "testing"),
+    ("startup",),
+    ("asgi", "wsgi", "testing"),
     ("cli",),
 )  # fmt: skip
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
