@@ -16,11 +16,13 @@ blocking and asynchronous callers alike. The ``wait_…`` methods block: in an a
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -79,6 +81,7 @@ class ScriptedUpstream:
         self._queue: deque[Play] = deque()
         self._default: Play = _unscripted
         self._connections: set[Connection] = set()
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._events: dict[str, asyncio.Event] = {}
         self._released: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -265,17 +268,47 @@ class ScriptedUpstream:
     async def _listen(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = await self._loop.create_server(
-            lambda: Connection(self), "127.0.0.1", 0, ssl=self._tls, backlog=1024
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await self._stopping.wait()
-        server.close()
-        open_now = list(self._connections)
-        for connection in open_now:
-            connection.dismiss()
-        await asyncio.gather(*(each.task for each in open_now if each.task), return_exceptions=True)
+        with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+            listener.setblocking(False)  # noqa: FBT003 -- the socket module's signature
+            self.port = listener.getsockname()[1]
+            self._loop.add_reader(listener, self._accept, self._loop, listener)
+            ready.set()
+            await self._stopping.wait()
+            self._loop.remove_reader(listener)
+        await self._clear()
+
+    def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+        """Take the next caller in.
+
+        Not by ``asyncio.Server``: on Python 3.11 its ``close`` loses callers it has accepted but not yet announced,
+        with their sockets open.
+        """
+        try:
+            caller, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        caller.setblocking(False)  # noqa: FBT003 -- as above
+        made = loop.create_task(self._connect(loop, caller))
+        self._handshakes.add(made)
+        made.add_done_callback(self._handshakes.discard)
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop, caller: socket.socket) -> None:
+        with suppress(OSError):  # TLS that fails is the caller's affair
+            await loop.connect_accepted_socket(lambda: Connection(self), caller, ssl=self._tls)
+
+    async def _clear(self) -> None:
+        """Close what is open until nothing is, callers included whose connection is still being made."""
+        mine = asyncio.current_task()
+        # A task that is cancelled before its first step drops the socket it was to accept: let them all begin.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        while self._connections or len(asyncio.all_tasks()) > 1:
+            for connection in list(self._connections):
+                connection.dismiss()
+            for task in asyncio.all_tasks() - {mine}:
+                task.cancel()
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a transport closes its socket one turn after it said so
 
 
 def _unscripted(seen: Seen) -> Script:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
@@ -126,8 +127,10 @@ async def test_silence_on_a_used_connection_is_not_staleness(
 ):
     upstream.script(chat(), raw(Silence()), chat())
     await fetch(transport, upstream.url)
+    task = asyncio.create_task(send(transport, upstream.url, deadline=soon(0.5)))
+    await asyncio.to_thread(upstream.wait_request, 2)
     with pytest.raises(TimeoutError):
-        await send(transport, upstream.url, deadline=soon(0.1))
+        await task
     assert len(upstream.requests) == 2
 
 

@@ -31,9 +31,9 @@ async def accepted_and_closed(listener: socket.socket) -> bool:
     """Whether the first connection of the port is at its end, once everything it sent is read."""
     loop = asyncio.get_running_loop()
     listener.setblocking(False)  # noqa: FBT003 -- the socket module's signature
-    connection, _ = await loop.sock_accept(listener)
-    with connection:
-        async with asyncio.timeout(1):
+    async with asyncio.timeout(1):
+        connection, _ = await loop.sock_accept(listener)
+        with connection:
             while await loop.sock_recv(connection, 65_536):
                 pass
     return True
@@ -56,14 +56,14 @@ async def test_the_deadline_ends_connecting(transport: Transport):
 async def test_the_deadline_ends_a_tls_handshake(transport: Transport):
     with silent_port() as listener:
         with pytest.raises(TimeoutError):
-            await send(transport, url_of(listener, "https"), deadline=soon(0.1))
+            await send(transport, url_of(listener, "https"), deadline=soon(0.5))
         assert await accepted_and_closed(listener)
 
 
 async def test_the_deadline_ends_sending(transport: Transport):
     with silent_port() as listener:
         with pytest.raises(TimeoutError):
-            await send(transport, url_of(listener), body=BIG, deadline=soon(0.2))
+            await send(transport, url_of(listener), body=BIG, deadline=soon(0.5))
         assert await accepted_and_closed(listener)
 
 
@@ -80,8 +80,10 @@ async def test_the_deadline_ends_the_wait_for_headers(
     transport: Transport, upstream: ScriptedUpstream, script: Script
 ):
     upstream.script(script)
+    task = asyncio.create_task(send(transport, upstream.url, deadline=soon(0.5)))
+    await asyncio.to_thread(upstream.wait_request)
     with pytest.raises(TimeoutError):
-        await send(transport, upstream.url, deadline=soon(0.1))
+        await task
     await asyncio.to_thread(upstream.wait_left, 0, 1)
 
 
