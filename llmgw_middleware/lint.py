@@ -176,7 +176,7 @@ def _keys(plan: Plan) -> Iterator[Problem]:
             own is not None
             and own.startswith("https:")
             and backend.url == own
-            and backend.api_key is None
+            and not backend.api_keys
             and not carries
         ):
             yield _warning(

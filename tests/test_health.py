@@ -14,7 +14,7 @@ from tests.gateway.asking import ask, backend, chat_config, gateway, header, poo
 
 
 async def check(url: str, **rules) -> bool:
-    upstream = Upstream(Backend(name="b", url=f"{url}/v1", api_key=Secret("sk-b")))
+    upstream = Upstream(Backend(name="b", url=f"{url}/v1", api_keys=(Secret("sk-b"),)))
     transport = HttpxTransport()
     try:
         return await Checker(upstream, HealthCheck(**rules), HealthVerdict(), random.Random(1)).ask(transport)

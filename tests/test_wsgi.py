@@ -152,7 +152,7 @@ class TestBodies:
     def test_one_byte_more_is_413(self, door_to, length):
         options = {"CONTENT_LENGTH": length, "wsgi.input_terminated": True}
         status, answer = ask(door_to(), body=b"x" * 1001, **options)
-        assert (status, answer["error"]["code"]) == ("413 Request Entity Too Large", "body_too_large")
+        assert (status[:3], answer["error"]["code"]) == ("413", "body_too_large")
 
     def test_a_refused_body_is_read_away_so_that_the_connection_can_go_on(self, door_to):
         environ = environ_of(body=b"x" * 1001)

@@ -21,7 +21,6 @@ KEYS: Mapping[str, frozenset[str]] = {
         {"canaries", "console", "experiments", "manifests", "observe", "policies", "state"}
     ),
     "gateway": frozenset({"drainTimeout", "maxInFlight", "maxPending", "queueTimeout", "transform"}),
-    "timeout": frozenset({"streamTotal"}),
     "identity": frozenset({"cache"}),
     "route": frozenset(
         {

@@ -70,7 +70,7 @@ class Definition:
             provider=self._value("provider") or "openai-compatible",
             url=url,
             bare=bare,
-            api_key=self._key(),
+            api_keys=() if (key := self._key()) is None else (key,),
             models=dict(self._value("models")),
             model=self._value("model"),
             price=price_of(self._word, report),

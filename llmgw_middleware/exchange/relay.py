@@ -57,6 +57,7 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._heard = self._content = self._loop.time()
         self._beat_at = self._heard + HEARTBEAT
+        self._total = self._heard + (timeouts.stream_total or float("inf"))
         self._at_end = False
         self._finished_at: float | None = None
         self._given: float | None = None
@@ -120,19 +121,25 @@ class Relay:
             self._content = now
         if self._tap.finished and self._finished_at is None:
             self._finished_at = now
+        if now >= self._total and self._finished_at is None:
+            self._tap.fault = Fault(kind=FaultKind.SILENT)
         return b"".join(piece.data for piece in pieces) if len(pieces) != 1 else pieces[0].data
 
     def _patience(self) -> float:
         """Return until when the upstream may be silent before something has to be done about it."""
         if self._finished_at is not None:
             return self._finished_at + FINISH_GRACE
-        return min(self._heard + self._idle, self._content + PINGS_UNTIL * self._idle, self._beat_at)
+        return min(self._limit(), self._beat_at)
+
+    def _limit(self) -> float:
+        """Return when the upstream is given up."""
+        return min(self._heard + self._idle, self._content + PINGS_UNTIL * self._idle, self._total)
 
     def _silence(self) -> bytes:
         now = self._loop.time()
         if self._finished_at is not None:
             return b"".join(piece.data for piece in self._tap.close())
-        if now >= min(self._heard + self._idle, self._content + PINGS_UNTIL * self._idle):
+        if now >= self._limit():
             self._tap.fault = Fault(kind=FaultKind.SILENT)
             return b""
         self._beat_at = now + HEARTBEAT

@@ -28,7 +28,7 @@ class Upstream:
         self._path = parts.path.rstrip("/")
         own = tuple((name.lower().encode(), value.encode()) for name, value in backend.headers)
         named = {name for name, _ in own}
-        standing = (*_OURS, *provider.authorization(backend.api_key))
+        standing = (*_OURS, *provider.authorization(backend.api_keys[0] if backend.api_keys else None))
         self._headers = (*own, *(h for h in standing if h[0] not in named))
         self._conversations = {op: conversation(op, provider, bare=backend.bare) for op in Operation}
 

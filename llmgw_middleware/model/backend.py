@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from llmgw_middleware.model.policy import Timeouts
+from llmgw_middleware.model.policy import RetryRules, Timeouts
 from llmgw_middleware.model.usage import Price
 
 
@@ -38,7 +38,7 @@ class Backend:
 
     ``url`` is None while the backend is only named (*unresolved*): it can be explained, not served. ``bare`` marks a
     URL without a path (``host:port`` of seed 000): such a backend gets the caller's validated path and query.
-    ``models`` maps an alias, exact or with a trailing ``*``, to what is sent; ``model`` is always sent. ``where`` is
+    ``api_keys`` are rotated, each with its own cooldown. ``models`` maps an alias, exact or with a trailing ``*``, to what is sent; ``model`` is always sent. ``where`` is
     ``file:line``.
     """
 
@@ -46,11 +46,14 @@ class Backend:
     provider: str = "openai-compatible"
     url: str | None = None
     bare: bool = False
-    api_key: Secret | None = None
+    api_keys: tuple[Secret, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
     price: Price | None = None
+    max_in_flight: int | None = None
+    context_window: int | None = None
     timeouts: Timeouts = Timeouts()
+    retry: RetryRules = RetryRules()
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     where: str = field(default="", compare=False)
 
@@ -86,11 +89,15 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A backend's place in a pool. ``price`` overrides the backend's own."""
+    """A backend's place in a pool. ``price`` overrides the backend's own.
+
+    Members of a lower ``priority`` come first; the next group serves only when none of the first is usable.
+    """
 
     backend: str
     weight: float = 1.0
     price: Price | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +106,9 @@ class Pool:
 
     name: str
     members: tuple[Member, ...]
-    strategy: Literal["round-robin", "weighted"] = "round-robin"
+    strategy: Literal["round-robin", "weighted", "latency", "cost", "least-connections", "p2c", "sticky"] = (
+        "round-robin"
+    )
     fallback: bool = False
     health_check: HealthCheck | None = None
     where: str = field(default="", compare=False)

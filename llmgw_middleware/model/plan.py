@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Literal
 
 from llmgw_middleware.model.backend import Backend, Pool
-from llmgw_middleware.model.policy import DEFAULT_TIMEOUTS, Timeouts
+from llmgw_middleware.model.policy import DEFAULT_RETRY, DEFAULT_TIMEOUTS, BreakerRules, RetryRules, Timeouts
 from llmgw_middleware.model.route import PathTest, Route
 
 MEGABYTE = 1_000_000
@@ -40,7 +40,8 @@ class Plan:
     """Everything the operator said, checked and complete.
 
     ``paths`` is what is intercepted, worked out from the routes where ``gateway.paths`` is absent. ``timeouts`` are
-    the gateway's, with every default filled in. Backends that are only named stand in ``backends`` unresolved.
+    the gateway's and ``retry`` the policy's (a route's ``perRoute`` row is already in the route's own), with every
+    default filled in. Beyond ``max_in_flight`` requests at once, ``max_pending`` wait up to ``queue_timeout`` seconds. Backends that are only named stand in ``backends`` unresolved.
     """
 
     paths: tuple[PathTest, ...] = ()
@@ -48,6 +49,12 @@ class Plan:
     backends: Mapping[str, Backend] = field(default_factory=dict)
     pools: Mapping[str, Pool] = field(default_factory=dict)
     timeouts: Timeouts = DEFAULT_TIMEOUTS
+    retry: RetryRules = DEFAULT_RETRY
+    breaker: BreakerRules = BreakerRules()
+    max_in_flight: int | None = None
+    max_pending: int = 0
+    queue_timeout: float = 1.0
+    drain_timeout: float = 30.0
     max_body_size: int = 20 * MEGABYTE
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     debug_headers: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from llmgw_middleware.model.policy import Timeouts
+from llmgw_middleware.model.policy import CommitRules, RetryRules, Timeouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,8 @@ class Route:
 
     ``matches`` are alternatives (OR of ANDs). ``fallback`` names the targets tried after the chosen one; for a split
     ``fallback_sides`` means its other sides. ``models`` limits what callers may ask for: exact, or with a
-    trailing ``*``. ``sticky`` None on a split: by user, else session, else at random. ``where`` is ``file:line``.
+    trailing ``*``. ``replay_safe`` None: true but for requests that keep state (``store: true``) and operations that
+    the gateway does not know. ``sticky`` None on a split: by user, else session, else at random. ``where`` is ``file:line``.
     """
 
     name: str
@@ -122,5 +123,10 @@ class Route:
     passthrough: bool = False
     rewrite: Rewrite = Rewrite()
     timeouts: Timeouts = Timeouts()
+    retry: RetryRules = RetryRules()
+    replay_safe: bool | None = None
+    on_content_filter: Literal["stop", "next"] = "stop"
+    on_disconnect: Literal["cancel", "drain"] = "cancel"
+    commit: CommitRules = CommitRules()
     description: str = ""
     where: str = ""

@@ -23,7 +23,7 @@ def test_a_backend_has_all_that_was_written(load_text):
         env={"K": "sk-1"},
     )
     assert (found.provider, found.url, found.bare) == ("openai", "https://api.openai.com/v1", False)
-    assert (found.api_key, found.models) == (Secret("sk-1"), {"gpt-4": "gpt-4o", "claude-*": "x"})
+    assert (found.api_keys, found.models) == ((Secret("sk-1"),), {"gpt-4": "gpt-4o", "claude-*": "x"})
     assert (found.model, found.price) == ("m", Price(input=1.0, output=2.0))
     assert (found.timeouts, found.headers) == (Timeouts(read=60.0), (("OpenAI-Organization", "org-1"),))
 

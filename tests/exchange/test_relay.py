@@ -117,6 +117,15 @@ async def test_silence_beyond_its_limit_is_told_in_band():
     assert ends == [("truncated", "upstream_timeout")]
 
 
+async def test_a_stream_may_be_bounded_as_a_whole():
+    stream, ends = relay(
+        ScriptedReply(TEXT, TEXT, TEXT), timeouts=Timeouts(stream_idle=60.0, stream_total=1e-9)
+    )
+    said = b"".join([chunk async for chunk in stream])
+    assert said.startswith(TEXT + b'data: {"error"')
+    assert ends == [("truncated", "upstream_timeout")]
+
+
 async def test_a_caller_who_leaves_lets_go_of_the_upstream_once():
     reply = ScriptedReply(TEXT)
     stream, ends = relay(reply)

@@ -43,7 +43,7 @@ def test_the_address_comes_from_the_configuration(case):
 
 def test_the_credential_is_sent_and_nothing_of_the_callers():
     upstream = Upstream(
-        Backend(name="b", provider="openai", url="https://api.example/v1", api_key=Secret("sk-1"))
+        Backend(name="b", provider="openai", url="https://api.example/v1", api_keys=(Secret("sk-1"),))
     )
     caller = ((b"cookie", b"sessionid=1"), (b"authorization", b"Bearer host"), (b"x-csrftoken", b"t"))
     request = Request(method="POST", path="/v1/chat/completions", headers=caller)
@@ -58,7 +58,9 @@ def test_a_configured_header_comes_before_the_usual_ones():
         ("OpenAI-Organization", "org-1"),
         ("Content-Type", "application/x"),
     )
-    upstream = Upstream(Backend(name="b", url="https://api.example/v1", api_key=Secret("sk-1"), headers=own))
+    upstream = Upstream(
+        Backend(name="b", url="https://api.example/v1", api_keys=(Secret("sk-1"),), headers=own)
+    )
     headers = upstream.call(
         CHAT, Request(method="POST", path="/"), operation=Operation.CHAT, rewrite_path=None
     ).headers
@@ -71,6 +73,6 @@ def test_a_configured_header_comes_before_the_usual_ones():
 
 
 def test_an_upstream_tells_its_address_and_never_its_key():
-    assert repr(Upstream(Backend(name="b", url="https://api.example/v1", api_key=Secret("sk-1")))) == (
+    assert repr(Upstream(Backend(name="b", url="https://api.example/v1", api_keys=(Secret("sk-1"),)))) == (
         "<Upstream b at https://api.example/v1>"
     )

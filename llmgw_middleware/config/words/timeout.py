@@ -48,3 +48,8 @@ class TimeoutWord(Word):
         Field(description="How long an unused connection is kept open."),
         Manual(default="300s"),
     ] = None
+    stream_total: Annotated[
+        Duration | None,
+        Field(description="A stream that has begun, from its first byte to its end."),
+        Manual(default="none"),
+    ] = None
