@@ -1,0 +1,44 @@
+"""``flask llmgw check`` and ``flask llmgw explain``: the command line with the application's configuration."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+
+from llmgw_flask.conf import AppSettings, source_in_force
+from llmgw_middleware import ConfigError
+from llmgw_middleware.cli import main
+from llmgw_middleware.cli.source import as_files
+
+COMMANDS = {
+    "check": "Check the gateway's configuration.",
+    "explain": "Explain where a request would go, without a network.",
+}
+
+
+def group(settings: AppSettings) -> AppGroup:
+    """Return the commands for one application; its configuration is not named again."""
+    commands = AppGroup("llmgw", short_help="The LLM gateway's configuration and decisions.")
+    for name, text in COMMANDS.items():
+        commands.add_command(_command(name, text, settings))
+    return commands
+
+
+def _command(name: str, text: str, settings: AppSettings) -> click.Command:
+    def run(words: tuple[str, ...]) -> None:
+        try:
+            with as_files(source_in_force(settings)) as files:
+                code = main([name, *files, *words])
+        except ConfigError as error:
+            raise click.ClickException(str(error)) from error
+        if code:
+            raise SystemExit(code)
+
+    return click.Command(
+        name,
+        callback=run,
+        params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+        help=f"{text} Takes the words of `llmgw {name} --help`, all but FILE.",
+        add_help_option=False,
+    )

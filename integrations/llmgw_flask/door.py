@@ -1,0 +1,67 @@
+"""The gateway's door in Flask: what is asked on the way in, and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask import Request as FlaskRequest
+from flask import Response as FlaskResponse
+from flask import abort, g
+
+from llmgw_flask.arrival import Arrival, arrive
+from llmgw_flask.conf import Identify
+from llmgw_flask.identity import UserReader, in_flasks_accent
+from llmgw_middleware import GatewayError, Pass, Response
+from llmgw_middleware.wsgi import Bridge, Door, Handle, Waist, load_hook
+
+
+class FlaskDoor:
+    """One application's gateway, as ``app.extensions["llmgw"]``, and the way in and out of it.
+
+    Raises ConfigError if ``identify`` names no function or an origin is none.
+    """
+
+    def __init__(
+        self, gateway: Waist, *, identify: Identify | None, trusted_origins: Iterable[str], user_key: str
+    ) -> None:
+        self.gateway = gateway
+        hook = load_hook(identify)
+        self._entry = Door(
+            gateway,
+            builtin=in_flasks_accent(UserReader(gateway, user_key=user_key)),
+            identify=None if hook is None else in_flasks_accent(hook),
+            trusted_origins=trusted_origins,
+        )
+        self._bridge = Bridge(gateway)
+
+    def __repr__(self) -> str:
+        return f"<FlaskDoor {self._entry!r} {self._bridge!r}>"
+
+    def arrive(self, native: FlaskRequest) -> Arrival | None:
+        """Read a request that one of our rules has caught; None where the gateway does not want it."""
+        return arrive(native, self._entry)
+
+    def answer(self, call: Arrival) -> FlaskResponse:
+        """Answer inside the request's context; ``onNoRoute: pass`` is Flask's 404, as no view stands behind ours."""
+        if isinstance(call.body, GatewayError):
+            return told(self._entry.refuse(call.body, call.path, call.headers))
+        outcome = self._entry.outcome(call.host(), call.headers)
+        answer = self._bridge.handle(call.request(call.body, outcome), call.native.environ)
+        g.llmgw = Handle(gateway=self.gateway, decision=answer.decision)
+        if isinstance(answer, Pass):
+            abort(404)
+        if answer.stream is None:
+            return told(answer)
+        # Never stream_with_context: an abandoned generator would leave the application's context on the thread.
+        return told(answer, self._bridge.stream(answer, call.native.environ))
+
+
+def told(answer: Response, stream: Iterable[bytes] | None = None) -> FlaskResponse:
+    """Return the answer in Flask's form; ``stream`` are the chunks of one that has no body."""
+    response = FlaskResponse(
+        answer.body if stream is None else stream, status=answer.status, direct_passthrough=stream is not None
+    )
+    del response.headers["Content-Type"]
+    for name, value in answer.headers:
+        response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+    return response
