@@ -168,7 +168,7 @@ class LoopThread:
             streams = list(self._streams)
         try:
             for stream in streams:
-                await stream.finish()
+                await stream.cut()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()
@@ -206,6 +206,7 @@ class SyncStream(Iterator[bytes]):
         self._pending: concurrent.futures.Future[bytes | None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._closed = False
+        self._cut = False
         self._tail = b""
         self._on_close = on_close
 
@@ -243,6 +244,11 @@ class SyncStream(Iterator[bytes]):
         if hasattr(self, "_on_close"):
             self.close()
 
+    async def cut(self) -> None:
+        """End before the end, as the process does: a reader who goes on is told. On the loop only."""
+        self._cut = not self._closed
+        await self.finish()
+
     async def finish(self) -> None:
         """Cancel the step that waits, let it end, then close the upstream. On the loop only."""
         self._closed = True
@@ -254,6 +260,8 @@ class SyncStream(Iterator[bytes]):
 
     def _pull(self) -> bytes | None:
         """Wait for the next chunk, or for the moment to say something else; None ends the body."""
+        if self._cut:  # never a clean end: the answer is not complete
+            raise Unavailable("The server is stopping.", code="draining")
         if self._closed:
             return None
         future = self._pending = self._pending or self._thread.submit(self._step())
@@ -269,7 +277,7 @@ class SyncStream(Iterator[bytes]):
             self._pending = None
             return future.result()
         except concurrent.futures.CancelledError:
-            if self._thread.stopped:  # never a clean end: the answer is not complete
+            if self._thread.stopped:
                 raise Unavailable("The server is stopping.", code="draining") from None
             return None
 

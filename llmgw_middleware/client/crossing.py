@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from llmgw_middleware.client.port import Answering
+from llmgw_middleware.dialect.registry import caller_dialect
 from llmgw_middleware.errors import BodyTooLarge, GatewayError, NotFound
-from llmgw_middleware.model.http import Pass, Request, Response
+from llmgw_middleware.model.decision import Decision
+from llmgw_middleware.model.http import Request, Response
 from llmgw_middleware.model.identity import Identity
+from llmgw_middleware.observe.answer import id_headers, request_id_of
 
 DECISION = "llmgw_decision"
 """Where ``response.extensions`` has the ``Decision``: what was chosen for this request, and why."""
@@ -36,11 +39,9 @@ async def answer(gateway: Answering, request: Request) -> Response:
     try:
         _check(gateway, request)
     except GatewayError as error:
-        return gateway.refuse(error, path=request.path)
+        return gateway.refuse(error, path=request.path, request_id=request_id_of(request.headers))
     found = await gateway.handle(request)
-    if isinstance(found, Response):
-        return found
-    return _handed_back(gateway, request, found)
+    return found if isinstance(found, Response) else _handed_back(request, found.decision)
 
 
 def head_of(answered: Response) -> dict[str, Any]:
@@ -63,9 +64,9 @@ def _check(gateway: Answering, request: Request) -> None:
         raise BodyTooLarge(f"The body is longer than the {limit} bytes that gateway.maxBodySize allows.")
 
 
-def _handed_back(gateway: Answering, request: Request, passed: Pass) -> Response:
+def _handed_back(request: Request, decision: Decision) -> Response:
+    """Answer what the gateway gives back, and has on record already."""
     error = NotFound("No route matches this request, and there is no default route.")
-    refused = gateway.refuse(error, path=request.path, request_id=passed.decision.request_id)
-    return Response(
-        status=refused.status, headers=refused.headers, body=refused.body, decision=passed.decision
-    )
+    kind, body = caller_dialect(request.path).write_error(error, request_id=decision.request_id)
+    headers = (*kind, *id_headers(decision.request_id))
+    return Response(status=error.status_code, headers=headers, body=body, decision=decision)

@@ -17,6 +17,7 @@ from llmgw_middleware.errors import GatewayError, Unavailable
 from llmgw_middleware.loop_thread import POLL, CallerGone, LoopThread, SyncStream
 from llmgw_middleware.model.http import Response, Stream
 from llmgw_middleware.model.identity import Identity
+from llmgw_middleware.observe.answer import request_id_of
 
 
 class GatewayTransport(httpx.BaseTransport):
@@ -48,7 +49,7 @@ class GatewayTransport(httpx.BaseTransport):
         except CallerGone:
             raise _late(library, request) from None
         except Unavailable as error:
-            answered = self._gateway.refuse(error, path=ours.path)
+            answered = self._gateway.refuse(error, path=ours.path, request_id=request_id_of(ours.headers))
         if answered.stream is None:
             return _whole(library, request, answered)
         body = body_class(library, SyncBody, "SyncByteStream")
