@@ -121,9 +121,9 @@ async def test_a_silent_stream_ends_by_the_read_timeout_of_an_asynchronous_clien
 
 
 def test_the_timeout_counts_from_chunk_to_chunk(gateway, upstream):
-    upstream.default(stream("a", "b", "c", "d", gap=0.1))
+    upstream.default(stream("a", "b", "c", "d", gap=0.2))
     with gateway.client() as client:
-        answer = client.post(CHAT, json=STREAMED, timeout=0.35)
+        answer = client.post(CHAT, json=STREAMED, timeout=1.0)
     assert answer.text.rstrip().endswith("[DONE]")
 
 
