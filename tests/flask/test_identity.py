@@ -156,7 +156,7 @@ class TestSession:
     def test_the_key_of_a_session_on_the_server_serves_sticky_rules(self, serve, upstream):
         app = shop.bare()
         app.session_interface = ServerSide()
-        sides = [{"name": "free", "weight": 1}, {"name": "premium", "weight": 1}]
+        sides = [{"backend": "free", "weight": 1}, {"backend": "premium", "weight": 1}]
         route = {"name": "all", "path": "/v1/chat/completions", "backends": sides, "sticky": "session"}
         config = shop.config(upstream.url) | {"routes": [route]}
         client = serve(app, config=config)

@@ -1,0 +1,98 @@
+"""The Flask application of ``tests/flask`` under real servers, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+
+from llmgw_flask import LLMGateway, wrap_wsgi
+from llmgw_middleware.testing.upstream import ScriptedUpstream
+from tests.e2e.servers import Process, RawCaller, serve_gunicorn, serve_process
+from tests.flask import shop
+
+
+def extension() -> Flask:
+    """Return what a server serves: the extension inside the application. ``LLMGW_CONFIG`` names the configuration."""
+    app = shop.with_flask_login()
+    LLMGateway(app)
+    return app
+
+
+def wrapped() -> Flask:
+    """Return the same with the gateway around the application."""
+    app = shop.with_flask_login()
+    wrap_wsgi(app)
+    return app
+
+
+def warm() -> Flask:
+    """Return an application whose loop thread runs before a server forks, as a careless one might have it."""
+    app = extension()
+    app.test_client().get("/v1/models")
+    assert app.extensions["llmgw"]._bridge.thread.started
+    return app
+
+
+@dataclass
+class Site:
+    """A running application, and the upstream that its gateway calls."""
+
+    kind: str
+    process: Process
+    upstream: ScriptedUpstream
+
+    def caller(self) -> RawCaller:
+        return RawCaller(self.process.port)
+
+    def login(self, name: str) -> str:
+        """Return the Cookie header of a browser where ``name`` has logged in."""
+        with self.caller() as caller:
+            caller.send_request(path=f"/login/{name}")
+            head = caller.read_until(b"\r\n\r\n").decode()
+        cookies = [
+            line.partition(": ")[2].partition(";")[0]
+            for line in head.split("\r\n")
+            if line.lower().startswith("set-cookie")
+        ]
+        return "; ".join(cookies)
+
+
+def flask_run(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+    """Serve with Werkzeug as ``flask run`` does; the socket comes the way its reloader hands it on."""
+    return serve_process(
+        lambda _, fd: [
+            *("/usr/bin/env", "WERKZEUG_RUN_MAIN=true", f"WERKZEUG_SERVER_FD={fd}"),
+            *(sys.executable, "-m", "flask", "--app", target, "run", "--no-reload", "--no-debugger"),
+        ],
+        env,
+    )
+
+
+def gthread(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+    return serve_gunicorn(target, env, threads=16)
+
+
+def preloaded(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+    return serve_gunicorn(target, env, threads=16, options=["--preload"])
+
+
+SERVERS = {"flask run": flask_run, "gthread": gthread, "gthread --preload": preloaded}
+
+
+@contextmanager
+def site(kind: str, way: str = "extension") -> Iterator[Site]:
+    """Run the application made by the function ``way`` of this module under one of ``SERVERS``."""
+    with ExitStack() as stack:
+        upstream = stack.enter_context(ScriptedUpstream())
+        file = Path(stack.enter_context(tempfile.TemporaryDirectory()), "llmgw.json")
+        file.write_text(json.dumps(shop.config(upstream.url, paths=["/v1/*"], maxBodySize=6_000_000)))
+        env = {"LLMGW_CONFIG": str(file)}
+        process = stack.enter_context(SERVERS[kind](f"tests.e2e.flask_servers:{way}()", env))
+        yield Site(kind, process, upstream)
