@@ -94,7 +94,7 @@ class FakeGateway:
 
     def refuse(self, error: GatewayError, *, path: str, request_id: str | None = None) -> Response:
         body = json.dumps({"error": {"code": error.error_code, "message": error.message}}).encode()
-        headers = (*JSON, (b"x-request-id", (request_id or "made-up").encode()))
+        headers = (*JSON, *error.headers, (b"x-request-id", (request_id or "made-up").encode()))
         return Response(status=error.status_code, headers=headers, body=body)
 
     async def aopen(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from llmgw_middleware.asgi.shapes import App, Message, Receive, Scope, Send
 from llmgw_middleware.entry import Waist
@@ -68,11 +68,15 @@ class Lifespan:
         await self._send(message)
 
 
-async def refuse(receive: Receive, send: Send, error: ConfigError) -> None:
-    """Refuse to start. The text is logged too, as not every server shows it."""
+async def refuse(receive: Receive, send: Send, error: ConfigError) -> NoReturn:
+    """Refuse to start, then raise ``error``, as Starlette does: its test client would wait for ever without.
+
+    The text is logged too, as not every server shows it.
+    """
     await receive()
     logger.error("the gateway does not start: %s", error)
     await send({"type": "lifespan.startup.failed", "message": f"llmgw: {error}"})
+    raise error
 
 
 def check_order(scope: Scope, door: type) -> None:

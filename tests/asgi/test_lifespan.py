@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
 from llmgw_middleware.asgi import LLMGatewayMiddleware
+from llmgw_middleware.errors import ConfigError
 from tests.doors import FakeGateway
 
 
@@ -41,7 +43,8 @@ class Server:
 
 async def live(app, **scope):
     server = Server()
-    await app({"type": "lifespan", "asgi": {"version": "3.0"}, **scope}, server.receive, server.send)
+    with suppress(ConfigError):  # said already, by then
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}, **scope}, server.receive, server.send)
     return server
 
 
