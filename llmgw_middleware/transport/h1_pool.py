@@ -38,6 +38,8 @@ class Pool:
         self._session: ssl.SSLSession | None = None
         self._closed = False
         self.origin = origin
+        self.authority = origin.authority
+        """What the ``host`` header says."""
 
     @property
     def active(self) -> int:
@@ -92,7 +94,8 @@ class Pool:
         """Take a connection whose answer is done, for the next who waits or to rest ``idle`` seconds."""
         if not connection.rest():
             return
-        self._session = connection.session or self._session
+        if connection.served == 1:  # tickets come with the first answer, and asking for them costs a copy
+            self._session = connection.session or self._session
         if idle <= 0 or self._closed:
             connection.close()
             return

@@ -81,7 +81,7 @@ class RequestWriter:
         self._names: set[bytes] = set()
         self._methods: set[str] = set()
 
-    def head(self, call: Call, origin: Origin, target: bytes) -> bytes:
+    def head(self, call: Call, authority: bytes, target: bytes) -> bytes:
         """Return request line and headers. Raises ValueError for what HTTP cannot carry.
 
         Answers are asked for uncompressed unless the call says otherwise: a stream of events gains nothing by it.
@@ -94,7 +94,7 @@ class RequestWriter:
             self._learn(names)
         if call.method not in self._methods:
             self._learn_method(call.method)
-        parts = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (call.method.encode(), target, origin.authority)]
+        parts = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (call.method.encode(), target, authority)]
         parts += [b"%b: %b\r\n" % header for header in headers]
         if b"accept-encoding" not in names:
             parts.append(b"accept-encoding: identity\r\n")

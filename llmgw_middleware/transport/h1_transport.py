@@ -54,7 +54,7 @@ class H1Transport:
             raise TimeoutError("the deadline had passed before the call was sent")
         origin, path = split_url(call.url)
         pool = self._texts.get(origin) or self._pool(loop, origin)
-        head = self._writer.head(call, pool.origin, target_of(path))
+        head = self._writer.head(call, pool.authority, target_of(path))
         connection = pool.rested(now) or await pool.lease(timeouts, deadline)
         try:
             answer = await self._exchange(connection, head, call, timeouts, deadline)
