@@ -1,10 +1,10 @@
-# make demo: the sample application with mock providers.  make test: every test that this machine can run.
+# make demo, make demo-flask: the sample applications with mock providers.  make test: every test that this machine can run.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_PORT ?= 8000
 
-.PHONY: demo test lint types bench format clean
+.PHONY: demo demo-flask test lint types bench format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: pyproject.toml
@@ -15,8 +15,14 @@ $(VENV)/.ready: pyproject.toml
 demo: $(VENV)/.ready
 	@$(BIN)/python sample_apps/django_chat/demo.py --port $(DEMO_PORT)
 
+demo-flask: $(VENV)/.ready
+	@$(BIN)/python sample_apps/flask_chat/demo.py --port $(DEMO_PORT)
+
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest
+
+matrix: $(VENV)/.ready
+	$(BIN)/python -m pytest -m matrix
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
