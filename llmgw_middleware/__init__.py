@@ -30,7 +30,6 @@ _HOMES = {
     "Request": "model.http",
     "Response": "model.http",
     "build_gateway": "build",
-    "problems_of": "cli.check",
 }
 
 __all__ = [  # noqa: PLE0604 - the names are the map's

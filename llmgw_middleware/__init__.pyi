@@ -1,7 +1,6 @@
 from llmgw_middleware.asgi import LLMGatewayMiddleware as LLMGatewayMiddleware
 from llmgw_middleware.build import Extensions as Extensions
 from llmgw_middleware.build import build_gateway as build_gateway
-from llmgw_middleware.cli.check import problems_of as problems_of
 from llmgw_middleware.config.settings import ProcessSettings as ProcessSettings
 from llmgw_middleware.entry import Handle as Handle
 from llmgw_middleware.entry import Hook as Hook
@@ -19,4 +18,3 @@ from llmgw_middleware.model.http import Response as Response
 from llmgw_middleware.model.identity import Identity as Identity
 
 __version__: str
-__all__: list[str]

@@ -12,7 +12,8 @@ from llmgw_django.conf import source_in_force
 from llmgw_django.findings import findings
 from llmgw_django.middleware import LLMGatewayMiddleware
 from llmgw_django.order import Finding, lists
-from llmgw_middleware import ConfigError, problems_of
+from llmgw_middleware import ConfigError
+from llmgw_middleware.cli.check import problems_of
 
 TAG = "llmgw"
 

@@ -18,7 +18,7 @@ from llmgw_django.csrf import check_csrf
 from llmgw_django.identity import UserReader
 from llmgw_django.incoming import Incoming
 from llmgw_django.streams import AsyncBody, SyncBody
-from llmgw_middleware import GatewayError, Identity, Pass, Response
+from llmgw_middleware import GatewayError, HostRequest, Identity, Pass, Response
 from llmgw_middleware.wsgi import Bridge, Door, Handle, Hook, Waist, settled
 
 
@@ -30,7 +30,8 @@ class DjangoDoor:
 
     def __init__(self, gateway: Waist, *, identify: str | Hook | None = None) -> None:
         self.gateway = gateway
-        self._entry = Door(gateway, builtin=UserReader(gateway), identify=identify)
+        self.users = UserReader(gateway)
+        self._entry = Door(gateway, builtin=self.users, identify=identify)
         self._bridge = Bridge(gateway)
         self._closing: asyncio.Task[None] | None = None
 
@@ -63,6 +64,10 @@ class DjangoDoor:
         answer = await self.gateway.handle(call.request(body, self._asked_by(call)))
         return self._told(call, answer, lambda found: AsyncBody(found.stream))
 
+    def identify(self, request: HostRequest) -> Identity:
+        """Ask who calls, on the calling thread; raises GatewayError."""
+        return self._entry.resolver.resolve(request)
+
     def close(self) -> None:
         """End what runs for WSGI requests, and on the running event loop, if there is one, what runs for ASGI's."""
         self._bridge.thread.stop()
@@ -80,7 +85,7 @@ class DjangoDoor:
     def _identity(self, call: Incoming) -> Identity:
         """Tell who calls and whether this page may; then give back what the asking took."""
         try:
-            identity = self._entry.resolver.resolve(call.host())
+            identity = self.identify(call.host())
             if identity.source == "session":
                 check_csrf(call.native)
             return identity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 
@@ -37,12 +37,20 @@ class UserReader:
                 "AuthenticationMiddleware in MIDDLEWARE, or set LLMGW_IDENTIFY.",
                 code="identity_unavailable",
             )
+        return self.found(user, session)
+
+    def found(self, user: Any, session: Any, *, source: Literal["session", "token"] = "session") -> Found:
+        """Return ``user`` as the gateway takes it; None and Django's anonymous user are nobody.
+
+        ``source`` is how the host knew. Nobody has vouched for the session that a token happens to come along with, so
+        it is not told then.
+        """
         if user is None or not user.is_authenticated:
             return Found(session_key=_key(session), subjects={"user": None, "session": session})
         return Found(
             id=str(user.pk),
-            source="session",
-            session_key=_key(session),
+            source=source,
+            session_key=_key(session) if source == "session" else None,
             attributes=dict(self._attributes(user)),
             subjects={"user": user, "session": session},
         )

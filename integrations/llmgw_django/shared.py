@@ -13,6 +13,8 @@ from django.core.signals import setting_changed
 
 from llmgw_django.conf import NAMES, project_settings
 from llmgw_django.door import DjangoDoor
+from llmgw_django.identity import UserReader
+from llmgw_middleware import ConfigError
 from llmgw_middleware.wsgi import gateway_for
 
 
@@ -26,6 +28,14 @@ def door() -> DjangoDoor | None:
     said = project_settings()
     gateway = gateway_for(said.config, enabled=said.enabled)
     return None if gateway is None else DjangoDoor(gateway, identify=said.identify)
+
+
+def users() -> UserReader:
+    """Return the reader of the project's users; raises ConfigError, also where the gateway is switched off."""
+    found = door()
+    if found is None:
+        raise ConfigError("LLMGW_ENABLED is false: there is no gateway that could ask who calls")
+    return found.users
 
 
 def forget(*, setting: str, **_: Any) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from llmgw_middleware.errors import ConfigError
 
@@ -17,10 +18,14 @@ OK, PROBLEMS, UNUSABLE = 0, 1, 2
 _INTERRUPTED = 130
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. ``argv`` are the words after ``llmgw``."""
+def main(argv: Sequence[str] | None = None, **known: Any) -> int:
+    """Run one command and return its exit code. ``argv`` are the words after ``llmgw``.
+
+    ``known`` is what an application says that no words can, by the names of the command's arguments.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = parser(words[:1]).parse_args(words)
+    vars(arguments).update(known)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()

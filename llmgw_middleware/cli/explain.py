@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def add(commands: Any) -> None:
     )
     words.add_argument("--seed", type=int, metavar="N", help="makes what chance decides repeatable")
     words.add_argument("--json", action="store_true", help="print one JSON object")
-    words.set_defaults(run=run)
+    words.set_defaults(run=run, who=described)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,17 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     asked = _asked(arguments)
     plan = load_plan(arguments.files, os.environ, serving=False)
+    request = Request(
+        method=asked.method,
+        path=asked.path,
+        query=asked.query,
+        headers=asked.headers,
+        body=asked.body,
+        peer=arguments.ip,
+    )
     told = explain(
         build_snapshot(plan),
-        Request(
-            method=asked.method,
-            path=asked.path,
-            query=asked.query,
-            headers=asked.headers,
-            body=asked.body,
-            peer=arguments.ip,
-        ),
-        identity_of(plan, arguments.user, arguments.session),
+        request,
+        arguments.who(plan, request, arguments),
         chance=random.Random(arguments.seed).random(),  # noqa: S311 - a dry run's luck
         country=arguments.country,
     )
@@ -104,14 +106,18 @@ def _country(text: str) -> str:
     return code
 
 
+Who = Callable[[Plan, Request, argparse.Namespace], Identity]
+"""Tells who calls. An application gives its own as ``who``: its users have names there."""
+
+
+def described(plan: Plan, _: Request, arguments: argparse.Namespace) -> Identity:
+    """Return the caller whom the words describe."""
+    return identity_of(plan, arguments.user, arguments.session)
+
+
 def identity_of(plan: Plan, pairs: list[str], session: str | None) -> Identity:
     """Return the caller that ``--user`` describes, the configured defaults filled in; raises ConfigError."""
-    attributes = {**plan.identity.default}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise ConfigError(f"--user {pair}: write NAME=VALUE, as in --user tier=premium")
-        attributes[name] = _value(value)
+    attributes = {**plan.identity.default, **attributes_of(pairs)}
     known = bool(pairs) or session is not None
     return Identity(
         id=str(attributes.pop("id", "")),
@@ -119,6 +125,17 @@ def identity_of(plan: Plan, pairs: list[str], session: str | None) -> Identity:
         source="session" if known else "none",
         session_key=session,
     )
+
+
+def attributes_of(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return what ``NAME=VALUE`` says; raises ConfigError."""
+    attributes = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--user {pair}: write NAME=VALUE, as in --user tier=premium")
+        attributes[name] = _value(value)
+    return attributes
 
 
 def _value(text: str) -> Any:

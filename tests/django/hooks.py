@@ -35,3 +35,12 @@ def broken(request: HostRequest) -> Identity:
 
 
 NOT_A_FUNCTION = 7
+
+
+def by_native_user(request: HostRequest) -> Identity:
+    team = request.headers["x-team"]
+    return Identity(id=request.native.user.get_username(), source="session", attributes={"team": team})
+
+
+def nobody_gets_in(request: HostRequest) -> Identity:
+    raise AuthError("Not today.", status=403)

@@ -1,8 +1,9 @@
 """A small project. What a test varies comes from the environment, so that servers in other processes see it too."""
 
 import os
+from importlib.util import find_spec
 
-SECRET_KEY = "only for tests"
+SECRET_KEY = "only for tests, and as long as signatures of tokens want it"
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 USE_TZ = True
@@ -15,6 +16,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "llmgw_django",
+    *(("rest_framework", "rest_framework.authtoken") if find_spec("rest_framework") else ()),
     "tests.django.project.apps.ProjectConfig",
 ]
 MIDDLEWARE = [

@@ -23,6 +23,11 @@ def protected(request: HttpRequest) -> HttpResponse:
     return HttpResponse("past the CSRF check")
 
 
+@csrf_exempt
+def who(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"{request.user.get_username() or 'nobody'}")
+
+
 def held(request: HttpRequest) -> HttpResponse:
     """Count the connections that this process holds to its database: sqlite has a file open for each."""
     database = str(settings.DATABASES["default"]["NAME"])

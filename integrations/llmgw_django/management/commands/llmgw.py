@@ -1,29 +1,30 @@
-"""``manage.py llmgw check`` and ``manage.py llmgw explain``: the command line with the project's configuration."""
+"""``manage.py llmgw …``: the command line with the project's configuration and the project's users."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from llmgw_django.conf import source_in_force
+from llmgw_django.named import Named
 from llmgw_middleware import ConfigError
 from llmgw_middleware.cli import main
+from llmgw_middleware.cli.source import as_files
 
-COMMANDS = ("check", "explain")
+COMMANDS = ("check", "explain", "init", "schema")
 
 
 class Command(BaseCommand):
     """Runs ``llmgw``; the configuration is the project's and is not named again."""
 
-    help = "Checks the gateway's configuration, or explains where a request would go."
+    help = (
+        "check: finds what is wrong with the gateway's configuration. explain: says where a request would go, with "
+        "--user NAME for a user of this project. init: writes a first configuration. schema: prints its JSON Schema."
+    )
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's; a wrong configuration must not hide its own report
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -36,23 +37,30 @@ class Command(BaseCommand):
     def handle(self, *, command: str, words: Sequence[str], **_: Any) -> None:
         """Run the command; exit with its code unless that is 0."""
         try:
-            with written(source_in_force()) as files:
-                code = main([command, *files, *words])
+            code = _run(command, words, self.stderr)
         except ConfigError as error:
             raise CommandError(str(error)) from error
         if code:
             sys.exit(code)
 
 
-@contextmanager
-def written(source: Any) -> Iterator[list[str]]:
-    """Yield ``source`` as files; what the settings hold as Python values is written to one for the time being."""
-    if isinstance(source, (str, Path)):
-        yield [str(source)]
-    elif isinstance(source, Mapping) or any(isinstance(item, Mapping) for item in source):
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "LLMGW.json")
-            file.write_text(json.dumps(source, default=str))
-            yield [str(file)]
-    else:
-        yield [str(item) for item in source]
+def _run(command: str, words: Sequence[str], notes: OutputWrapper) -> int:
+    match command:
+        case "schema":
+            return main(["schema", *words])
+        case "init":
+            return main(["init", "--django", *words])
+        case "check":
+            with as_files(source_in_force()) as files:
+                return main(["check", *files, *words])
+        case _:
+            return _explain(words, notes)
+
+
+def _explain(words: Sequence[str], notes: OutputWrapper) -> int:
+    who = Named()
+    with as_files(source_in_force()) as files:
+        code = main(["explain", *files, *words], who=who)
+    if who.user is not None:
+        notes.write(f"user     {who}", str)  # aside, so that --json stays one object
+    return code
