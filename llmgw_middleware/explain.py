@@ -19,7 +19,9 @@ from llmgw_middleware.model.http import Request
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.model.place import Place
 from llmgw_middleware.model.route import Route
+from llmgw_middleware.policy.endpoint import Lease
 from llmgw_middleware.policy.pool import Target
+from llmgw_middleware.policy.trail import Trail
 from llmgw_middleware.snapshot import Snapshot
 
 
@@ -170,13 +172,12 @@ def _has_body(facts: Facts, operation: Operation) -> bool:
 
 def _steps(snapshot: Snapshot, chooser: Chooser, targets: Sequence[Target], facts: Facts) -> Iterator[Step]:
     """Walk through the targets as the attempt loop would if every backend failed."""
-    tried: set[str] = set()
+    tried = Trail()
     asked = chooser.route.rewrite.model or model_asked(facts)
     for target in targets:
-        while (lease := target.lease(tried=tried)) is not None:
+        while isinstance(lease := target.lease(tried=tried), Lease):
             lease.release()
             name = lease.endpoint.name
-            tried.add(name)
             yield Step(target=target.name, backend=name, model=snapshot.plan.backends[name].model_for(asked))
             if not target.fallback:
                 break

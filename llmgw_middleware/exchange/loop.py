@@ -19,6 +19,7 @@ from llmgw_middleware.policy.classify import VERDICTS, error_for
 from llmgw_middleware.policy.endpoint import Lease
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.retry import GiveUp, NextTarget, RetryMachine
+from llmgw_middleware.policy.trail import Trail
 from llmgw_middleware.transport.port import Transport
 
 
@@ -31,13 +32,12 @@ class Exchange:
 
     async def run(self, order: Order) -> Response:
         """Ask the order's targets in turn until one commits; raises the last failure's error when none does."""
-        tried: set[str] = set()
+        tried = Trail()
         error: GatewayError | None = None
         for target in order.targets:
             machine = RetryMachine(fallback=target.fallback)
             order.decision.skipped += target.passed_over()
-            while (lease := target.lease(tried=tried)) is not None:
-                tried.add(lease.endpoint.name)
+            while isinstance(lease := target.lease(tried=tried), Lease):
                 outcome = await self._attempt(order, target, lease)
                 if not isinstance(outcome, Fault):
                     return _answer(order, outcome, lease)

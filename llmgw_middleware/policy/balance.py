@@ -11,8 +11,16 @@ from llmgw_middleware.policy.endpoint import Endpoint
 class Strategy(Protocol):
     """Picks one of ``candidates`` (never empty). It may remember what it picked."""
 
-    def pick(self, candidates: Sequence[Endpoint]) -> Endpoint:
-        """Return the endpoint whose turn it is."""
+    def pick(
+        self,
+        candidates: Sequence[Endpoint],
+        *,
+        now: float = 0.0,
+        chance: float = 0.0,
+        key: str | None = None,
+        cost: Callable[[Endpoint], float] | None = None,
+    ) -> Endpoint:
+        """Return the endpoint whose turn it is; see ``Target.lease`` for the words."""
         ...
 
 
@@ -33,7 +41,15 @@ class Weighted:
         """Return the share of ``endpoint``."""
         return endpoint.weight
 
-    def pick(self, candidates: Sequence[Endpoint]) -> Endpoint:
+    def pick(
+        self,
+        candidates: Sequence[Endpoint],
+        *,
+        now: float = 0.0,  # noqa: ARG002 - another strategy's
+        chance: float = 0.0,  # noqa: ARG002
+        key: str | None = None,  # noqa: ARG002
+        cost: Callable[[Endpoint], float] | None = None,  # noqa: ARG002
+    ) -> Endpoint:
         """Return the candidate with the most credit; declaration order breaks ties."""
         if len(candidates) == 1:
             return candidates[0]

@@ -5,7 +5,9 @@ One row for each line of the classification table; code elsewhere looks things u
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from llmgw_middleware.errors import (
     BadRequest,
@@ -22,9 +24,19 @@ LONGEST_HINT = 120.0
 """Seconds of Retry-After beyond which a hint is forwarded but never waited for."""
 
 
+Cooldown = Literal["none", "hint", "long", "key"]
+"""What a fault means for the credential it was sent with: nothing · a rest for as long as the upstream says · a long
+rest, as nothing changes soon · the same, but only where another key can stand in."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A row. ``failure``: it counts against the backend. ``other``: another backend may be asked.
+    """A row.
+
+    ``failure``: it counts against the backend; otherwise it is neutral. ``other``: another backend may be asked; ``larger``: only one whose ``contextWindow`` is
+    larger. ``same``: the same backend may be asked again; ``replay``: but only where a request that may have been
+    acted upon may be sent twice; ``elsewhere_first``: and only if nobody else is left. ``sent``: the upstream may have
+    had the request; when it cannot, ``retryOn`` and replay safety are not asked. ``cooldown`` as in ``Cooldown``.
 
     ``says`` is the gateway's own text; None shows the caller the upstream's words, which only faults of the
     request itself do.
@@ -35,6 +47,12 @@ class Verdict:
     error: type[GatewayError]
     code: str
     says: str | None
+    larger: bool = False
+    same: bool = False
+    replay: bool = False
+    elsewhere_first: bool = False
+    sent: bool = True
+    cooldown: Cooldown = "none"
 
 
 _TEXTS = {
@@ -52,31 +70,42 @@ _TEXTS = {
 }
 
 
-def _row(
-    kind: FaultKind, error: type[GatewayError], *, failure: bool, other: bool, code: str | None = None
-) -> Verdict:
-    return Verdict(failure=failure, other=other, error=error, code=code or kind.value, says=_TEXTS.get(kind))
+_K = FaultKind
 
+_FAILS = {"failure": True, "other": True}
+_NEUTRAL = {"failure": False, "other": True}
+_FINAL = {"failure": False, "other": False}
+_AGAIN = {"same": True}
+_REPLAY = {"same": True, "replay": True}
+
+_ROWS: tuple[tuple[FaultKind, type[GatewayError], Mapping[str, Any]], ...] = (
+    (_K.UNREACHABLE, UpstreamError, _FAILS | _AGAIN | {"sent": False}),
+    (_K.RATE_LIMITED, RateLimited, _NEUTRAL | _AGAIN | {"cooldown": "hint"}),
+    (_K.QUOTA, RateLimited, _NEUTRAL | {"cooldown": "long"}),
+    (_K.OVERLOADED, Unavailable, _FAILS | _AGAIN | {"code": "overloaded"}),
+    (_K.FAILED, UpstreamError, _FAILS | _REPLAY),
+    (_K.RESET, UpstreamError, _FAILS | _REPLAY),
+    (_K.SILENT, UpstreamTimeout, _FAILS),
+    (_K.UNAUTHORIZED, UpstreamError, _NEUTRAL | {"cooldown": "key"}),
+    (_K.NO_MODEL, NotFound, _NEUTRAL),
+    (_K.CONTEXT_LENGTH, BadRequest, _NEUTRAL | {"larger": True}),
+    (_K.CONTENT_FILTER, BadRequest, _FINAL),
+    (_K.REFUSED, BadRequest, _FINAL),
+    (_K.REDIRECT, UpstreamError, _FAILS),
+    (_K.PROTOCOL, UpstreamError, _FAILS),
+    (_K.TRUNCATED, UpstreamError, _FAILS | _REPLAY | {"elsewhere_first": True}),
+)
 
 VERDICTS: dict[FaultKind, Verdict] = {
-    FaultKind.UNREACHABLE: _row(FaultKind.UNREACHABLE, UpstreamError, failure=True, other=True),
-    FaultKind.RATE_LIMITED: _row(FaultKind.RATE_LIMITED, RateLimited, failure=False, other=True),
-    FaultKind.QUOTA: _row(FaultKind.QUOTA, RateLimited, failure=False, other=True),
-    FaultKind.OVERLOADED: _row(
-        FaultKind.OVERLOADED, Unavailable, failure=True, other=True, code="overloaded"
-    ),
-    FaultKind.FAILED: _row(FaultKind.FAILED, UpstreamError, failure=True, other=True),
-    FaultKind.RESET: _row(FaultKind.RESET, UpstreamError, failure=True, other=True),
-    FaultKind.SILENT: _row(FaultKind.SILENT, UpstreamTimeout, failure=True, other=True),
-    FaultKind.UNAUTHORIZED: _row(FaultKind.UNAUTHORIZED, UpstreamError, failure=False, other=True),
-    FaultKind.NO_MODEL: _row(FaultKind.NO_MODEL, NotFound, failure=False, other=True),
-    FaultKind.CONTEXT_LENGTH: _row(FaultKind.CONTEXT_LENGTH, BadRequest, failure=False, other=False),
-    FaultKind.CONTENT_FILTER: _row(FaultKind.CONTENT_FILTER, BadRequest, failure=False, other=False),
-    FaultKind.REFUSED: _row(FaultKind.REFUSED, BadRequest, failure=False, other=False),
-    FaultKind.REDIRECT: _row(FaultKind.REDIRECT, UpstreamError, failure=True, other=True),
-    FaultKind.PROTOCOL: _row(FaultKind.PROTOCOL, UpstreamError, failure=True, other=True),
-    FaultKind.TRUNCATED: _row(FaultKind.TRUNCATED, UpstreamError, failure=True, other=True),
+    kind: Verdict(**{"error": error, "code": kind.value, "says": _TEXTS.get(kind), **row})
+    for kind, error, row in _ROWS
 }
+
+
+def hint_of(fault: Fault) -> float | None:
+    """Return the seconds that the upstream asks to wait; None where it says nothing, or nothing sensible."""
+    hint = fault.retry_after
+    return hint if hint is not None and 0 <= hint < float("inf") else None
 
 
 def error_for(fault: Fault) -> GatewayError:

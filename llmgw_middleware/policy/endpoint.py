@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.policy.health import HealthVerdict
 
 
@@ -26,20 +27,33 @@ class Endpoint:
 
 
 class Lease:
-    """The right to use an endpoint for one attempt, counted until ``release`` (idempotent)."""
+    """The right to use an endpoint for one attempt, counted until ``release`` (idempotent).
 
-    __slots__ = ("_open", "endpoint")
+    ``key_index`` says which of the backend's ``api_keys`` is to be sent (0 where there is none or one).
+    """
+
+    __slots__ = ("_open", "endpoint", "key_index")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.key_index = 0
         self._open = True
         endpoint.in_flight += 1
 
     def __repr__(self) -> str:
         return f"<Lease of {self.endpoint.name}, {'held' if self._open else 'returned'}>"
 
+    def succeeded(self, now: float, first_token: float | None) -> None:
+        """Note that the attempt committed. ``first_token``: seconds to the first content (not streaming: to the whole answer). The lease stays held."""
+
+    def truncated(self, now: float) -> None:
+        """Note that a stream that had committed did not reach its end: one failure, if the request has counted none here yet."""
+
+    def failed(self, fault: Fault, now: float) -> None:
+        """Note that the attempt failed: tell breaker, key and budget what ``classify`` says follows. The lease stays held."""
+
     def release(self) -> None:
-        """Give it back."""
+        """Give it back. Without ``succeeded`` or ``failed`` before, the attempt is neutral (the caller left)."""
         if self._open:
             self._open = False
             self.endpoint.in_flight -= 1

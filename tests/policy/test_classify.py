@@ -15,7 +15,7 @@ TABLE = [
     (FaultKind.SILENT, True, True, 504, "upstream_timeout"),
     (FaultKind.UNAUTHORIZED, False, True, 502, "upstream_auth_failed"),
     (FaultKind.NO_MODEL, False, True, 404, "model_not_found"),
-    (FaultKind.CONTEXT_LENGTH, False, False, 400, "context_length_exceeded"),
+    (FaultKind.CONTEXT_LENGTH, False, True, 400, "context_length_exceeded"),
     (FaultKind.CONTENT_FILTER, False, False, 400, "content_filter"),
     (FaultKind.REDIRECT, True, True, 502, "upstream_redirect"),
     (FaultKind.PROTOCOL, True, True, 502, "upstream_protocol_error"),

@@ -1,7 +1,8 @@
 from llmgw_middleware.policy.balance import RoundRobin, Weighted
-from llmgw_middleware.policy.endpoint import Endpoint
+from llmgw_middleware.policy.endpoint import Endpoint, Lease
 from llmgw_middleware.policy.health import HealthVerdict
 from llmgw_middleware.policy.pool import Target
+from llmgw_middleware.policy.trail import Trail
 
 
 def pool(*names: str) -> Target:
@@ -14,40 +15,46 @@ def ill(endpoint: Endpoint) -> None:
     endpoint.health.record(good=False)
 
 
-def names(target: Target, tried: set[str]) -> list[str]:
+def trail(*names: str) -> Trail:
+    made = Trail()
+    for name in names:
+        made.add(name)
+    return made
+
+
+def names(target: Target, tried: Trail) -> list[str]:
     found = []
-    while (lease := target.lease(tried=tried)) is not None:
+    while isinstance(lease := target.lease(tried=tried), Lease):
         found.append(lease.endpoint.name)
-        tried.add(lease.endpoint.name)
         lease.release()
     return found
 
 
 def test_every_member_is_asked_once_and_then_nobody():
-    assert names(pool("a", "b", "c"), set()) == ["a", "b", "c"]
+    assert names(pool("a", "b", "c"), trail()) == ["a", "b", "c"]
 
 
 def test_members_that_were_tried_in_an_earlier_target_are_not_asked_again():
-    assert names(pool("a", "b", "c"), {"b"}) == ["a", "c"]
+    assert names(pool("a", "b", "c"), trail("b")) == ["a", "c"]
 
 
 def test_an_unhealthy_member_is_asked_last():
     target = pool("a", "b")
     ill(target.endpoints[0])
     assert target.passed_over() == [("a", "unhealthy")]
-    assert names(target, set()) == ["b", "a"]
+    assert names(target, trail()) == ["b", "a"]
 
 
 def test_a_pool_of_unhealthy_members_is_used_all_the_same():
     target = pool("a")
     ill(target.endpoints[0])
-    assert names(target, set()) == ["a"]
+    assert names(target, trail()) == ["a"]
 
 
 def test_a_lease_counts_until_it_is_given_back_once():
     target = Target("one", [Endpoint("a")], Weighted(), is_pool=False)
-    lease = target.lease(tried=())
-    assert lease is not None
+    lease = target.lease(tried=trail())
+    assert isinstance(lease, Lease)
     assert (target.endpoints[0].in_flight, "held" in repr(lease)) == (1, True)
     lease.release()
     lease.release()
@@ -56,6 +63,6 @@ def test_a_lease_counts_until_it_is_given_back_once():
 
 def test_a_target_tells_its_state():
     target = pool("a", "b")
-    target.lease(tried=())
+    target.lease(tried=trail())
     assert repr(target) == "<Target pool [2 of 2 healthy, 1 in flight]>"
     assert repr(target.endpoints[0]) == "<Endpoint a [weight 1, 1 in flight, healthy]>"

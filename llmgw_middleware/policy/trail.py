@@ -1,0 +1,57 @@
+"""What one request has met so far: whom it asked, who may not be asked again, and what the last one said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmgw_middleware.errors import GatewayError
+
+
+class Trail:
+    """One per request, shared by every target it goes through. ``Target.lease`` and ``RetryMachine`` write it.
+
+    ``name in trail``: the backend is not to be asked now, either because it was asked in this round or because it
+    may not be asked again by this request at all (it was silent, or a target that is finished with had it).
+    ``seen``: backends that were sent at least one attempt. ``failed``: backends whose breaker has heard of a failure of this request; it
+    hears of no second one. ``larger_than``: tokens; set once the request was too long for a backend. ``error``: what the last
+    failure would have the caller told.
+    """
+
+    __slots__ = ("_barred", "_tried", "error", "failed", "larger_than", "seen")
+
+    def __init__(self) -> None:
+        self._tried: set[str] = set()
+        self._barred: set[str] = set()
+        self.seen: set[str] = set()
+        self.failed: set[str] = set()
+        self.larger_than: int | None = None
+        self.error: GatewayError | None = None
+
+    def __repr__(self) -> str:
+        return f"<Trail [tried {sorted(self._tried)}, barred {sorted(self._barred)}]>"
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tried or name in self._barred
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tried | self._barred)
+
+    def __len__(self) -> int:
+        return len(self._tried | self._barred)
+
+    def add(self, name: str) -> None:
+        """Note that ``name`` is asked in this round."""
+        self._tried.add(name)
+
+    def bar(self, name: str) -> None:
+        """Never ask ``name`` again for this request."""
+        self._barred.add(name)
+
+    def further_round(self) -> None:
+        """Let those be asked again that are not barred."""
+        self._tried.clear()
+
+    def leave(self) -> None:
+        """Be done with the target: a later one does not ask its members again."""
+        self._barred |= self._tried
+        self._tried.clear()
