@@ -1,10 +1,10 @@
-# make demo, make demo-flask: the sample applications with mock providers.  make test: every test that this machine can run.
+# make demo, demo-flask, demo-fastapi: the sample applications with mock providers.  make test: every test that this machine can run.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_PORT ?= 8000
 
-.PHONY: demo demo-flask test lint types bench format clean
+.PHONY: demo demo-flask demo-fastapi test matrix lint types bench format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: pyproject.toml
@@ -17,6 +17,9 @@ demo: $(VENV)/.ready
 
 demo-flask: $(VENV)/.ready
 	@$(BIN)/python sample_apps/flask_chat/demo.py --port $(DEMO_PORT)
+
+demo-fastapi: $(VENV)/.ready
+	@$(BIN)/python sample_apps/fastapi_chat/demo.py --port $(DEMO_PORT)
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest

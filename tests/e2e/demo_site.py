@@ -17,6 +17,7 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "sample_apps" / "django_chat" / "demo.py"
+FLASK_DEMO = ROOT / "sample_apps" / "flask_chat" / "demo.py"
 LAST_LINE = "Ctrl-C stops the demo."
 
 
@@ -70,7 +71,8 @@ class Demo:
         """Yield a client with the cookies of a browser where ``name`` has logged in."""
         with httpx.Client(base_url=self.site, timeout=30) as client:
             client.get("/login/")
-            form = {"username": name, "password": name, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
+            token = client.cookies["csrftoken"]
+            form = {"username": name, "password": name, "csrfmiddlewaretoken": token, "csrf_token": token}
             answer = client.post("/login/", data=form)
             assert answer.status_code == 302, answer.text
             yield client
@@ -82,11 +84,11 @@ class Demo:
 
 
 @contextmanager
-def running_demo(state: Path, *, port: int | None = None) -> Iterator[Demo]:
+def running_demo(state: Path, *, port: int | None = None, script: Path = DEMO) -> Iterator[Demo]:
     """Start the demo with a state folder of its own and stop it at the end."""
     port = port or free_port()
     process = subprocess.Popen(
-        [sys.executable, DEMO, "--port", str(port), "--state", state],
+        [sys.executable, script, "--port", str(port), "--state", state],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -16,6 +16,7 @@ STATIC = PAGE / "static" / "chat_page"
 HTML = [
     PAGE / "chat.html",
     PAGE.parent / "django_chat" / "chat" / "templates" / "registration" / "login.html",
+    *sorted((PAGE.parent / "flask_chat" / "templates").iterdir()),
 ]
 MODULES = sorted(STATIC.glob("*.js"))
 
