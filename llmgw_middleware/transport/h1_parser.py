@@ -30,6 +30,7 @@ _START = b"HTTP/1."
 _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _LINE_ENDS = b"\r\n"
+_CONTROLS = bytes({*range(32), 127} - {*b"\t\r\n"})
 _NO_BODY = frozenset({204, 304})  # RFC 9110, 6.4.1
 
 
@@ -166,8 +167,10 @@ class Answer:
         self._check_size(len(head))
         self._size += len(head)
         old = head.startswith(b"HTTP/1.0 ")
-        if not (old or head.startswith(b"HTTP/1.1 ")) or b"\0" in head:
-            raise Malformed(f"an answer that begins {head[:20]!r}, or has a NUL in its head")
+        if not (old or head.startswith(b"HTTP/1.1 ")):
+            raise Malformed(f"an answer that begins {head[:20]!r}")
+        if len(head.translate(None, _CONTROLS)) != len(head):
+            raise Malformed("a control character in the answer's head")
         status = self._read_head(head)
         if status < 100 or status == 101:  # noqa: PLR2004
             raise Malformed(f"an answer of status {status}, which nobody asked for")
@@ -181,7 +184,7 @@ class Answer:
 
     def _read_head(self, head: bytes) -> int:
         self._parser = parser = HttpResponseParser(self)
-        self.headers.clear()
+        self.headers = []
         self._ended = False
         try:
             parser.feed_data(head)
@@ -209,9 +212,12 @@ class Answer:
                     raise Malformed("a content-length of too many digits")
                 length = int(value)
             elif name == b"transfer-encoding":
-                if chunked or old or value.strip().lower() != b"chunked":
+                # llhttp knows spaces behind it, but with a tab it reads until the end: both must see the same.
+                if chunked or old or value.rstrip(b" ").lower() != b"chunked":
                     raise Malformed(f"a transfer-encoding that is not chunked once: {value[:40]!r}")
                 chunked = True
+        # llhttp leaves the white space behind a value (RFC 9110, 5.5).
+        self.headers = [(name, value.rstrip(b" \t")) for name, value in self.headers]
         if self._bodiless or status in _NO_BODY or length == 0:
             self._finish(surplus=False)
         elif chunked:
