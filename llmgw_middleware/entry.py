@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from asgiref.sync import async_to_sync
@@ -117,11 +117,14 @@ class Found:
     subjects: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+W_co = TypeVar("W_co", bound=Waist, covariant=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handle:
+class Handle(Generic[W_co]):
     """What the application sees of the gateway: ``scope["llmgw"]``, ``request.llmgw``, ``environ["llmgw"]``."""
 
-    gateway: Waist
+    gateway: W_co
     decision: Decision | None = None
 
 

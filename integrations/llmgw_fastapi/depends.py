@@ -8,12 +8,12 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from llmgw_fastapi.view import handle
-from llmgw_middleware import Handle
+from llmgw_middleware import Gateway, Handle
 
 
-async def _handle(connection: HTTPConnection) -> Handle:
+async def _handle(connection: HTTPConnection) -> Handle[Gateway]:
     return handle(connection)
 
 
-LLMGW = Annotated[Handle, Depends(_handle)]
+LLMGW = Annotated[Handle[Gateway], Depends(_handle)]
 """The gateway's handle in a view: ``async def view(llmgw: LLMGW): llmgw.gateway``; see ``handle``."""
