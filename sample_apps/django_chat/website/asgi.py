@@ -10,5 +10,5 @@ from llmgw_django.asgi import with_lifespan
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "website.settings")
 
 # The handler serves /static/ as runserver does. A real site leaves its static files to a web server or to WhiteNoise
-# and has plain get_asgi_application() here.
-application = with_lifespan(ASGIStaticFilesHandler(get_asgi_application()))  # <-- llmgw: start and stop with the server
+# and has plain get_asgi_application() here. <-- llmgw: with_lifespan opens and closes the gateway with the server.
+application = with_lifespan(ASGIStaticFilesHandler(get_asgi_application()))
