@@ -11,8 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from llmgw_middleware.testing.answers import chunk
 from llmgw_middleware.testing.script import Script, Send, Wait, raw
@@ -26,6 +29,9 @@ people.set_up()
 
 WSGI = "tests.django.project.wsgi:application"
 ASGI = "tests.django.project.asgi:application"
+LIVING = "tests.django.project.asgi:living"
+GRACE = 3
+"""Seconds that a server which was told to stop gives its callers."""
 
 
 @dataclass
@@ -48,7 +54,7 @@ class Site:
 
 @contextmanager
 def site(kind: str, **project: str) -> Iterator[Site]:
-    """Run the project under ``gthread``, ``uvicorn`` or ``runserver``; ``project`` are its ``PROJECT_…`` variables."""
+    """Run the project under one of ``SERVERS``; ``project`` are its ``PROJECT_…`` variables."""
     people.create()
     with ExitStack() as stack:
         upstream = stack.enter_context(ScriptedUpstream())
@@ -63,19 +69,44 @@ def site(kind: str, **project: str) -> Iterator[Site]:
             **{f"PROJECT_{name}": value for name, value in project.items()},
         }
         process = stack.enter_context(SERVERS[kind](env))
-        stack.enter_context(
-            RawCaller(process.port)
-        )  # the server is up: runserver announces itself no other way
         yield Site(kind, process, upstream)
 
 
-def gthread(env: dict[str, str]) -> AbstractContextManager[Process]:
-    return serve_gunicorn(WSGI, env, threads=8)
+def gthread(env: dict[str, str], *options: str) -> AbstractContextManager[Process]:
+    return serve_gunicorn(WSGI, env, threads=24, options=options)
 
 
-def uvicorn(env: dict[str, str]) -> AbstractContextManager[Process]:
-    command = (sys.executable, "-m", "uvicorn", "--log-level", "warning", "--timeout-graceful-shutdown", "2")
-    return serve_process(lambda _, fd: [*command, "--fd", str(fd), ASGI], env)
+def preloaded(env: dict[str, str]) -> AbstractContextManager[Process]:
+    return gthread(env, "--preload")
+
+
+def uvicorn(env: dict[str, str], *options: str, target: str = ASGI) -> AbstractContextManager[Process]:
+    command = (
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--log-level",
+        "warning",
+        "--timeout-graceful-shutdown",
+        str(GRACE),
+    )
+    return serve_process(lambda _, fd: [*command, *options, "--fd", str(fd), target], env)
+
+
+def living(env: dict[str, str]) -> AbstractContextManager[Process]:
+    return uvicorn(env, "--lifespan", "on", target=LIVING)
+
+
+def hypercorn(env: dict[str, str]) -> AbstractContextManager[Process]:
+    command = (sys.executable, "-m", "hypercorn", "--log-level", "warning", "--graceful-timeout", str(GRACE))
+    return serve_process(lambda _, fd: [*command, "--bind", f"fd://{fd}", LIVING], env)
+
+
+def gunicorn_asgi(env: dict[str, str]) -> AbstractContextManager[Process]:
+    command = (sys.executable, "-m", "gunicorn", "--worker-class", "asgi", "--graceful-timeout", str(GRACE))
+    return serve_process(
+        lambda _, fd: [*command, "--log-level", "warning", "--bind", f"fd://{fd}", LIVING], env
+    )
 
 
 @contextmanager
@@ -90,7 +121,33 @@ def runserver(env: dict[str, str]) -> Iterator[Process]:
         yield running
 
 
-SERVERS: dict[str, Any] = {"gthread": gthread, "uvicorn": uvicorn, "runserver": runserver}
+SERVERS: dict[str, Any] = {
+    "gthread": gthread,
+    "gthread --preload": preloaded,
+    "uvicorn": uvicorn,
+    "uvicorn --lifespan on": living,
+    "hypercorn": hypercorn,
+    "gunicorn asgi": gunicorn_asgi,
+    "runserver": runserver,
+}
+OFTEN = ("gthread", "uvicorn")
+"""What every change is tried under: one server of each kind."""
+SELDOM = tuple(
+    pytest.param(
+        kind,
+        marks=[
+            pytest.mark.matrix,
+            pytest.mark.skipif(missing, reason=f"this {kind.partition(' ')[0]} cannot"),
+        ],
+    )
+    for kind, missing in (
+        ("gthread --preload", False),
+        ("uvicorn --lifespan on", False),
+        ("hypercorn", find_spec("hypercorn") is None),
+        ("gunicorn asgi", find_spec("gunicorn.workers.gasgi") is None),
+    )
+)
+"""What ``make matrix`` adds."""
 
 
 def _await_port(running: Process) -> None:

@@ -10,7 +10,7 @@ import pytest
 from llmgw_middleware.testing.script import Silence, raw
 from llmgw_middleware.testing.upstream import chat as completion
 from llmgw_middleware.testing.upstream import stream
-from tests.e2e.django_servers import Site, chat, site, step_by_step
+from tests.e2e.django_servers import OFTEN, SELDOM, Site, chat, site, step_by_step
 from tests.e2e.servers import RawCaller
 
 pytestmark = pytest.mark.slow
@@ -22,13 +22,13 @@ TWO_HEARTBEATS = 2.5
 """The same where the server shows nobody its socket, with a moment for the write to fail."""
 
 
-@pytest.fixture(scope="module", params=["gthread", "uvicorn", "runserver"])
+@pytest.fixture(scope="module", params=[*OFTEN, "runserver", *SELDOM])
 def running(request: pytest.FixtureRequest) -> Iterator[Site]:
     with site(request.param) as started:
         yield started
 
 
-@pytest.fixture(scope="module", params=["gthread", "uvicorn"])
+@pytest.fixture(scope="module", params=OFTEN)
 def compressing(request: pytest.FixtureRequest) -> Iterator[Site]:
     with site(request.param, ABOVE="django.middleware.gzip.GZipMiddleware") as started:
         yield started

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 CSRF_TOKEN = "a" * 32
 
@@ -58,3 +59,19 @@ def cookies(name: str) -> str:
     session.save()
     connections.close_all()
     return f"sessionid={session.session_key}; csrftoken={CSRF_TOKEN}"
+
+
+def token(name: str) -> str:
+    """Return the token of REST framework by which ``name`` calls."""
+    from django.db import connections
+    from rest_framework.authtoken.models import Token
+
+    made, _ = Token.objects.get_or_create(user__username=name, defaults={"user": _user(name)})
+    connections.close_all()
+    return str(made.key)
+
+
+def _user(name: str) -> Any:
+    from django.contrib.auth.models import User
+
+    return User.objects.get(username=name)

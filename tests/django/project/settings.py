@@ -43,3 +43,10 @@ LLMGW = {
     "routes": [{"name": "chat", "path": "/v1/*", "backend": "nowhere"}],
     "backends": [{"name": "nowhere", "url": "http://127.0.0.1:9/v1"}],
 }
+LLMGW_IDENTIFY = os.environ.get("PROJECT_IDENTIFY")
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.TokenAuthentication",
+    ]
+}

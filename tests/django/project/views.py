@@ -4,6 +4,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from tests.leftovers import leftovers
+
 
 @csrf_exempt
 def echo(request: HttpRequest) -> HttpResponse:
@@ -33,6 +35,11 @@ def held(request: HttpRequest) -> HttpResponse:
     database = str(settings.DATABASES["default"]["NAME"])
     links = (link for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
     return HttpResponse(str(sum(_target(link) == database for link in links)))
+
+
+def inside(request: HttpRequest) -> HttpResponse:
+    """Tell what this process has in hand for callers."""
+    return JsonResponse(leftovers())
 
 
 def _target(link: Path) -> str:

@@ -1,0 +1,44 @@
+"""What a process has in hand for callers, for tests that ask whether everything is given back."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from pathlib import Path
+from typing import Any
+
+from llmgw_middleware.policy.endpoint import Endpoint
+from llmgw_middleware.transport.h1_pool import Pool
+
+
+def leftovers() -> dict[str, Any]:
+    """Return leases held, upstream connections in use, callers who wait for one, tasks that are not done, and memory.
+
+    Memory is the resident set in MiB, 0 where there is no /proc. Found by looking at every object of the process, so
+    that no part of it can be left out.
+    """
+    gc.collect()
+    found = gc.get_objects()
+    endpoints = [each for each in found if isinstance(each, Endpoint)]
+    pools = [each for each in found if isinstance(each, Pool)]
+    tasks = [each for each in found if isinstance(each, asyncio.Task) and not each.done()]
+    return {
+        "leases": sum(each.in_flight for each in endpoints),
+        "connections": sum(each.active for each in pools),
+        "waiting": sum(each.waiting for each in pools),
+        "tasks": sorted(_name(each) for each in tasks if not each.get_loop().is_closed()),
+        "memory": resident(),
+    }
+
+
+def resident() -> int:
+    """Return this process's resident set in MiB."""
+    status = Path("/proc/self/statm")
+    if not status.exists():
+        return 0
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    return str(getattr(task.get_coro(), "__qualname__", "?"))
