@@ -234,6 +234,15 @@ async def test_under_asgi_the_session_is_read_all_the_same(snippet):
     assert dialogue(UVICORN) == [("uvicorn app:asgi", [])]
 
 
+def test_the_lines_of_the_readme_put_the_gateway_into_an_application(snippet):
+    readme = (ROOT / "README.md").read_text()
+    [lines] = [
+        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "llmgw_flask" in block
+    ]
+    app = snippet(f"from flask import Flask\napp = Flask(__name__)\n{lines}").app
+    assert "/v1/chat/completions" in {rule.rule for rule in app.url_map.iter_rules("llmgw")}
+
+
 def test_every_setting_it_lists_is_read():
     source = (ROOT / "integrations" / "llmgw_flask" / "conf.py").read_text()
     named = set(re.findall(r"`(LLMGW\w*)`", PAGE))
