@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_PORT ?= 8000
 
-.PHONY: demo demo-flask demo-fastapi test matrix lint types bench format clean
+.PHONY: demo demo-flask demo-fastapi test matrix lint types bench bench-full format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: pyproject.toml
@@ -39,7 +39,10 @@ types: $(VENV)/.ready
 	$(BIN)/mypy
 
 bench: $(VENV)/.ready
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks quick
+
+bench-full: $(VENV)/.ready
+	$(BIN)/python -m benchmarks all --write
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
