@@ -229,6 +229,16 @@ def test_every_snippet_is_run():
     assert set(PAGE.files) == {"llmgw.yaml", "main.py", "test_main.py"}
 
 
+def test_the_lines_of_the_readme_start_a_site(names):
+    names |= {"SessionMiddleware": SessionMiddleware, "SECRET": "s"}
+    run(
+        page("../README.md").snippet("llmgw_fastapi").replace("from llmgw_fastapi", "# from llmgw_fastapi"),
+        names,
+    )
+    with TestClient(names["app"]) as client:
+        assert client.post(CHAT, json=QUESTION).status_code == 401
+
+
 def test_every_link_leads_somewhere():
     headings = {
         re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")

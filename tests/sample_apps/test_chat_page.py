@@ -17,6 +17,7 @@ HTML = [
     PAGE / "chat.html",
     PAGE.parent / "django_chat" / "chat" / "templates" / "registration" / "login.html",
     *sorted((PAGE.parent / "flask_chat" / "templates").iterdir()),
+    *sorted((PAGE.parent / "fastapi_chat" / "templates").iterdir()),
 ]
 MODULES = sorted(STATIC.glob("*.js"))
 
