@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import click
-from flask.cli import AppGroup
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
 
 from llmgw_flask.conf import AppSettings, source_in_force
+from llmgw_flask.identity import unwrapped
+from llmgw_flask.named import Named
 from llmgw_middleware import ConfigError
 from llmgw_middleware.cli import main
 from llmgw_middleware.cli.source import as_files
 
 COMMANDS = {
     "check": "Check the gateway's configuration.",
-    "explain": "Explain where a request would go, without a network.",
+    "explain": "Explain where a request would go, without a network; --user ID is a user of the application.",
 }
 
 
@@ -28,7 +31,7 @@ def _command(name: str, text: str, settings: AppSettings) -> click.Command:
     def run(words: tuple[str, ...]) -> None:
         try:
             with as_files(source_in_force(settings)) as files:
-                code = main([name, *files, *words])
+                code = main([name, *files, *words], who=Named(unwrapped(current_app), settings))
         except ConfigError as error:
             raise click.ClickException(str(error)) from error
         if code:
@@ -36,7 +39,7 @@ def _command(name: str, text: str, settings: AppSettings) -> click.Command:
 
     return click.Command(
         name,
-        callback=run,
+        callback=with_appcontext(run),
         params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)],
         context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
         help=f"{text} Takes the words of `llmgw {name} --help`, all but FILE.",

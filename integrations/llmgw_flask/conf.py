@@ -31,6 +31,7 @@ class AppSettings:
     identify: Identify | None = None
     trusted_origins: tuple[str, ...] = ()
     enabled: bool | None = None
+    user_key: str = "user_id"
 
 
 def settings_of(
@@ -40,6 +41,7 @@ def settings_of(
     identify: Identify | None,
     trusted_origins: Iterable[str],
     enabled: bool | None,
+    user_key: str,
 ) -> AppSettings:
     """Read ``app.config`` over the given defaults; raises ConfigError for what it cannot mean."""
     said = app.config
@@ -48,6 +50,7 @@ def settings_of(
         identify=said.get("LLMGW_IDENTIFY", identify),
         trusted_origins=_origins(said.get("LLMGW_TRUSTED_ORIGINS", trusted_origins)),
         enabled=_enabled(said.get("LLMGW_ENABLED", enabled)),
+        user_key=user_key,
     )
 
 

@@ -9,10 +9,10 @@ from flask import Response as FlaskResponse
 from flask import abort, g
 
 from llmgw_flask.arrival import Arrival, arrive
-from llmgw_flask.conf import Identify
-from llmgw_flask.identity import UserReader, in_flasks_accent
+from llmgw_flask.conf import AppSettings
+from llmgw_flask.identity import entry_of
 from llmgw_middleware import GatewayError, Pass, Response
-from llmgw_middleware.wsgi import Bridge, Door, Handle, Waist, load_hook
+from llmgw_middleware.wsgi import Bridge, Handle, Waist
 
 
 class FlaskDoor:
@@ -21,17 +21,9 @@ class FlaskDoor:
     Raises ConfigError if ``identify`` names no function or an origin is none.
     """
 
-    def __init__(
-        self, gateway: Waist, *, identify: Identify | None, trusted_origins: Iterable[str], user_key: str
-    ) -> None:
+    def __init__(self, gateway: Waist, settings: AppSettings) -> None:
         self.gateway = gateway
-        hook = load_hook(identify)
-        self._entry = Door(
-            gateway,
-            builtin=in_flasks_accent(UserReader(gateway, user_key=user_key)),
-            identify=None if hook is None else in_flasks_accent(hook),
-            trusted_origins=trusted_origins,
-        )
+        self._entry = entry_of(gateway, settings)
         self._bridge = Bridge(gateway)
 
     def __repr__(self) -> str:

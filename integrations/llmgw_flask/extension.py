@@ -67,6 +67,7 @@ class LLMGateway:
             identify=self._identify,
             trusted_origins=self._trusted_origins,
             enabled=self._enabled,
+            user_key=self._user_key,
         )
         app.cli.add_command(group(settings))
         rules = UrlRules()
@@ -80,12 +81,7 @@ class LLMGateway:
         if gateway is None:
             app.extensions[NAME] = None
             return
-        door = FlaskDoor(
-            gateway,
-            identify=settings.identify,
-            trusted_origins=settings.trusted_origins,
-            user_key=self._user_key,
-        )
+        door = FlaskDoor(gateway, settings)
         rules.add_to(app, NAME, self.view)
         app.extensions[NAME] = door
         # Runs before every before_request function: those of the application find the body, and we do too.

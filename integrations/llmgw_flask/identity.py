@@ -10,8 +10,9 @@ from asgiref.sync import async_to_sync
 from flask import Request, current_app, g, request, session
 from werkzeug.exceptions import HTTPException
 
+from llmgw_flask.conf import AppSettings
 from llmgw_middleware import AuthError, GatewayError, HostRequest
-from llmgw_middleware.wsgi import Found, Hook, Waist
+from llmgw_middleware.wsgi import Door, Found, Hook, Waist, load_hook
 
 SENT_BY_BROWSERS = frozenset({"basic", "digest", "negotiate", "ntlm"})
 """Schemes of ``Authorization`` that a browser repeats by itself, for a foreign page as well (RFC 9110 §11.5)."""
@@ -41,7 +42,7 @@ class UserReader:
         return self._by_session() if manager is None else _by_flask_login(manager)
 
     def _by_session(self) -> Found:
-        if current_app.session_interface.is_null_session(_bare(session)):
+        if current_app.session_interface.is_null_session(unwrapped(session)):
             self._unavailable(
                 "It has no secret key, hence no session: set app.secret_key, or LLMGW_IDENTIFY."
             )
@@ -61,6 +62,27 @@ class UserReader:
                 f"The configuration asks who calls, but this application does not say. {remedy}",
                 code="identity_unavailable",
             )
+
+
+def entry_of(gateway: Waist, settings: AppSettings) -> Door:
+    """Return the rules of entry of an application; raises ConfigError for a wrong resolver or origin."""
+    return Door(
+        gateway,
+        builtin=reader_of(gateway, settings),
+        identify=hook_of(settings),
+        trusted_origins=settings.trusted_origins,
+    )
+
+
+def reader_of(gateway: Waist, settings: AppSettings) -> Hook:
+    """Return the resolver for an application without one of its own."""
+    return in_flasks_accent(UserReader(gateway, user_key=settings.user_key))
+
+
+def hook_of(settings: AppSettings) -> Hook | None:
+    """Return the application's own resolver, if it has one; raises ConfigError if it names no function."""
+    hook = load_hook(settings.identify)
+    return None if hook is None else in_flasks_accent(hook)
 
 
 def in_flasks_accent(hook: Hook) -> Hook:
@@ -92,7 +114,7 @@ def sent_by_script(asked: Request) -> bool:
 def _by_flask_login(manager: Any) -> Found:
     from flask_login import current_user
 
-    user = _bare(current_user)
+    user = unwrapped(current_user)
     if not user.is_authenticated:
         return _nobody()
     key = str(getattr(user, manager.id_attribute)())
@@ -116,20 +138,21 @@ def _nobody() -> Found:
 
 def _subjects(user: Any) -> dict[str, Any]:
     # The objects, not Flask's proxies for them, which look like functions.
-    return {"user": user, "session": _bare(session), "g": _bare(g)}
+    return {"user": user, "session": unwrapped(session), "g": unwrapped(g)}
 
 
 def _is_somebody(user: Any) -> bool:
     return user is not None and bool(getattr(user, "is_authenticated", True))
 
 
-def _bare(proxy: Any) -> Any:
+def unwrapped(proxy: Any) -> Any:
+    """Return the object behind one of Flask's proxies."""
     return proxy._get_current_object()  # noqa: SLF001 - how a LocalProxy is unwrapped
 
 
 def _session_key() -> str | None:
     """Return the name of a session that is kept on the server; a session in a cookie has none."""
-    key = getattr(_bare(session), "sid", None)
+    key = getattr(unwrapped(session), "sid", None)
     return None if key is None else str(key)
 
 

@@ -11,9 +11,9 @@ from flask import Flask, request
 
 from llmgw_flask.commands import group
 from llmgw_flask.conf import Identify, Source, settings_of
-from llmgw_flask.identity import UserReader, in_flasks_accent
+from llmgw_flask.identity import hook_of, reader_of, unwrapped
 from llmgw_middleware import ConfigError
-from llmgw_middleware.wsgi import LLMGatewayWSGI, gateway_for, load_hook
+from llmgw_middleware.wsgi import LLMGatewayWSGI, gateway_for
 
 NAME = "llmgw"
 
@@ -38,20 +38,24 @@ def wrap_wsgi(
     if NAME in app.extensions:
         raise ConfigError("this application has its gateway already")
     settings = settings_of(
-        app, config=config, identify=identify, trusted_origins=trusted_origins, enabled=enabled
+        app,
+        config=config,
+        identify=identify,
+        trusted_origins=trusted_origins,
+        enabled=enabled,
+        user_key=user_key,
     )
     app.cli.add_command(group(settings))
     gateway = gateway_for(settings.config, enabled=settings.enabled)
     if gateway is None:
         app.extensions[NAME] = None
         return
-    hook = load_hook(settings.identify)
     door = LLMGatewayWSGI(
         app.wsgi_app,
         gateway=gateway,
-        identify=None if hook is None else in_flasks_accent(hook),
+        identify=hook_of(settings),
         trusted_origins=settings.trusted_origins,
-        builtin=in_flasks_accent(UserReader(gateway, user_key=user_key)),
+        builtin=reader_of(gateway, settings),
         inside=_context_of(app),
     )
     app.extensions[NAME] = door
@@ -63,6 +67,6 @@ def _context_of(app: Flask) -> Callable[[dict[str, Any]], AbstractContextManager
     def context(environ: dict[str, Any]) -> Iterator[Any]:
         # The body has been read, and identity must not depend on it: whoever looks finds none.
         with app.request_context({**environ, "wsgi.input": BytesIO(), "CONTENT_LENGTH": "0"}):
-            yield request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - of LocalProxy
+            yield unwrapped(request)
 
     return context

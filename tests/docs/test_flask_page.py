@@ -150,6 +150,11 @@ def test_what_it_installs_there_is():
 # -- the other snippets -----------------------------------------------------------------------------------------------
 
 
+def log_in(name: str) -> str:
+    session["user_id"] = name
+    return name
+
+
 @pytest.fixture
 def upstream() -> Iterator[ScriptedUpstream]:
     with ScriptedUpstream() as running:
@@ -176,7 +181,7 @@ def snippet(tmp_path, monkeypatch, upstream) -> Iterator[Any]:
             app = getattr(module, "app", None)
             if isinstance(app, Flask) and "llmgw" in app.extensions:
                 stack.callback(app.extensions["llmgw"]._bridge.thread.stop)
-                app.add_url_rule("/in/<name>", "in", lambda name: session.update(user_id=name) or "")
+                app.add_url_rule("/in/<name>", "in", log_in)
             return module
 
         yield load
@@ -224,7 +229,7 @@ def test_the_decision_is_told(snippet):
 
 async def test_under_asgi_the_session_is_read_all_the_same(snippet):
     module = snippet(ASGI)
-    module.app.add_url_rule("/in/<name>", "in", lambda name: session.update(user_id=name) or "")
+    module.app.add_url_rule("/in/<name>", "in", log_in)
     transport = httpx.ASGITransport(module.asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
         assert (await client.post("/v1/chat/completions", json=QUESTION)).status_code == 401

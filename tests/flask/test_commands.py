@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from flask import abort
 
 from llmgw_flask import LLMGateway, wrap_wsgi
 from tests.flask import shop
@@ -56,3 +57,44 @@ def test_where_it_is_switched_off_there_may_be_nothing_to_check(command, monkeyp
 
 def test_help_is_the_commands_own(command):
     assert "--strict" in command("check", "--help").output
+
+
+class TestNamedUsers:
+    """``explain --user alice`` asks of alice what a request of hers is asked."""
+
+    @pytest.fixture(params=[LLMGateway, wrap_wsgi], ids=["extension", "wrap_wsgi"])
+    def explain(self, request):
+        def explain(*words, app=None, **options):
+            app = app or shop.with_flask_login()
+            request.param(app, config=shop.config(), **options)
+            return app.test_cli_runner().invoke(args=["llmgw", *EXPLAIN, *words])
+
+        return explain
+
+    @pytest.mark.parametrize(("name", "route"), [("alice", "everyone"), ("bob", "premium")])
+    def test_the_user_loader_knows_them(self, explain, name, route):
+        assert json.loads(explain("--user", name).output)["route"] == route
+
+    def test_what_is_said_beside_the_name_changes_what_was_found(self, explain):
+        assert json.loads(explain("--user", "bob", "--user", "tier=free").output)["route"] == "everyone"
+
+    def test_a_resolver_of_ones_own_is_asked(self, explain):
+        told = json.loads(explain("--user", "alice", identify="tests.flask.hooks:premium").output)
+        assert told["route"] == "premium"
+
+    @pytest.mark.parametrize(
+        ("words", "options", "reason"),
+        [
+            (["zoe"], {}, "knows no such id"),
+            (["alice", "--user", "bob"], {}, "one caller has one name"),
+            (["alice"], {"app": shop.bare}, "Flask-Login only"),
+            (["alice"], {"identify": lambda _: None}, "no access"),
+            (["alice"], {"identify": lambda _: abort(403)}, "is refused: 403"),
+            (["alice"], {"enabled": False}, "switched off"),
+        ],
+        ids=["unknown", "two", "without Flask-Login", "anonymous", "refused", "switched off"],
+    )
+    def test_what_cannot_be_told_is_said(self, explain, words, options, reason):
+        given = {name: value() if name == "app" else value for name, value in options.items()}
+        result = explain("--user", *words, **given)
+        assert (result.exit_code, reason in result.output) == (1, True), result.output
