@@ -10,6 +10,7 @@ from flask import Flask, Response, abort, current_app, g, request
 from llmgw_flask.commands import group
 from llmgw_flask.conf import Identify, Source, settings_of
 from llmgw_flask.door import FlaskDoor
+from llmgw_flask.identity import unwrapped
 from llmgw_flask.rules import UrlRules
 from llmgw_middleware import ConfigError, Extensions
 from llmgw_middleware.wsgi import gateway_for
@@ -100,7 +101,7 @@ class LLMGateway:
 
 def _arrive(endpoint: str | None, _: Any) -> None:
     if endpoint == NAME:
-        g._llmgw_arrival = _door().arrive(request)  # noqa: SLF001 - a name of our own on g
+        g._llmgw_arrival = _door().arrive(unwrapped(request))  # noqa: SLF001 - a name of our own on g
 
 
 def _door() -> FlaskDoor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,15 +64,20 @@ class Site:
         return "; ".join(cookies)
 
 
-def flask_run(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+def flask_run(target: str, env: dict[str, str], *options: str) -> AbstractContextManager[Process]:
     """Serve with Werkzeug as ``flask run`` does; the socket comes the way its reloader hands it on."""
     return serve_process(
         lambda _, fd: [
             *("/usr/bin/env", "WERKZEUG_RUN_MAIN=true", f"WERKZEUG_SERVER_FD={fd}"),
-            *(sys.executable, "-m", "flask", "--app", target, "run", "--no-reload", "--no-debugger"),
+            *(sys.executable, "-m", "flask", "--app", target, *options, "run", "--no-reload"),
         ],
         env,
     )
+
+
+def debugging(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+    """Serve with Werkzeug's debugger around the application."""
+    return flask_run(target, env, "--debug")
 
 
 def gthread(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
@@ -83,7 +88,12 @@ def preloaded(target: str, env: dict[str, str]) -> AbstractContextManager[Proces
     return serve_gunicorn(target, env, threads=16, options=["--preload"])
 
 
-SERVERS = {"flask run": flask_run, "gthread": gthread, "gthread --preload": preloaded}
+SERVERS: dict[str, Callable[[str, dict[str, str]], AbstractContextManager[Process]]] = {
+    "flask run": flask_run,
+    "flask run --debug": debugging,
+    "gthread": gthread,
+    "gthread --preload": preloaded,
+}
 
 
 @contextmanager

@@ -23,6 +23,7 @@ AT_ONCE = 1.0
 STACKS = [
     ("flask run", "extension"),
     ("flask run", "wrapped"),
+    ("flask run --debug", "extension"),
     ("gthread", "extension"),
     ("gthread", "wrapped"),
     ("gthread --preload", "warm"),
