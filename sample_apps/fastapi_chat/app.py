@@ -11,13 +11,13 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from llmgw_fastapi import LLMGatewayMiddleware  # <-- llmgw
 from starlette.authentication import AuthCredentials, AuthenticationBackend
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection
 
 import pages
+from llmgw_fastapi import LLMGatewayMiddleware  # <-- llmgw
 from people import People, Person
 
 HERE = Path(__file__).resolve().parent

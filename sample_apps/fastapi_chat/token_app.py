@@ -17,8 +17,8 @@ from typing import Annotated, Any
 import jwt
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import OAuth2PasswordRequestForm
-from llmgw_fastapi import LLMGatewayMiddleware, bearer  # <-- llmgw
 
+from llmgw_fastapi import LLMGatewayMiddleware, bearer  # <-- llmgw
 from people import People
 
 HERE = Path(__file__).resolve().parent

@@ -12,9 +12,9 @@ from pathlib import Path
 from flask import Flask, Response
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
-from llmgw_flask import LLMGateway  # <-- llmgw
 
 import site_pages
+from llmgw_flask import LLMGateway  # <-- llmgw
 from people import People
 
 HERE = Path(__file__).resolve().parent

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import uvicorn
+
 from llmgw_middleware.testing.mock import create_mock
 
 Message = MutableMapping[str, Any]
