@@ -1,12 +1,13 @@
 """The middleware in a FastAPI application: what it answers, what it leaves alone, where it may stand."""
 
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import pytest
 from fastapi import FastAPI, WebSocket
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 import llmgw_middleware
@@ -33,6 +34,14 @@ class TestOrder:
             pass
         assert f"{inside[0].__name__} stands inside LLMGatewayMiddleware" in caplog.text
         assert "call add_middleware(LLMGatewayMiddleware, …) before" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("listed", "fine"), [([SESSION, door()], True), ([door(), SESSION], False)], ids=["last", "first"]
+    )
+    def test_in_a_list_the_gateway_comes_last(self, listed, fine):
+        app = FastAPI(middleware=[Middleware(cls, **options) for cls, options in listed])
+        with nullcontext() if fine else pytest.raises(ConfigError), TestClient(app) as client:
+            assert client.post(CHAT, json={}).status_code == 200
 
     def test_cors_inside_is_a_warning(self, caplog):
         with caplog.at_level(logging.WARNING, "llmgw"), TestClient(shop(CORS, door())) as client:
