@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,10 @@ def test_who_follows_the_page_in_an_empty_folder_gets_an_application_routed_by_t
 
 
 @pytest.mark.parametrize("framework", ["litestar", "quart", "a2wsgi"])
-def test_a_wrapped_application_answers_as_before_and_the_gateway_its_paths(names, framework):
-    pytest.importorskip(framework, reason=f"{framework} is not installed")
+def test_a_wrapped_application_answers_as_before_and_the_gateway_its_paths(names, framework, monkeypatch):
+    module = pytest.importorskip(framework, reason=f"{framework} is not installed")
+    if framework == "litestar":  # its own logging would take over the root logger of the test run
+        monkeypatch.setattr(module, "Litestar", partial(module.Litestar, logging_config=None))
     exec(PAGE.snippet(f"from {framework} import"), names)
     app = names["app"]
     assert routes(app) == ["chat", "premium-chat"]
