@@ -25,7 +25,7 @@ test: $(VENV)/.ready
 	$(BIN)/python -m pytest
 
 matrix: $(VENV)/.ready
-	$(BIN)/python -m pytest -m matrix
+	$(BIN)/python tests/matrix/run.py $(WORDS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

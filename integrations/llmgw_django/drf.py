@@ -51,7 +51,7 @@ def identify(request: HostRequest) -> Found:
     session = getattr(native, "session", None)
     if session is not None and asked.successful_authenticator is None:
         session.keys()  # reads it, upon which a key that names no session is forgotten; nobody else has read it here
-    return shared.users().found(user, session, source=_source(asked, native))
+    return shared.open_door().users.found(user, session, source=_source(asked, native))
 
 
 class DjangosOwn:

@@ -47,16 +47,13 @@ class Named:
         return _changed(self._asked(request, arguments.session), attributes_of(pairs))
 
     def _asked(self, request: Request, session: str | None) -> Identity:
-        door = shared.door()
-        if door is None:
-            raise ConfigError("LLMGW_ENABLED is false: there is no gateway that could ask who calls")
         native = native_request(request, self.user, session)
         headers = {name.lower(): value for name, value in native.headers.items()}
         host = HostRequest(
             method=request.method, path=request.path, headers=headers, client=request.peer, native=native
         )
         try:
-            return door.identify(host)
+            return shared.open_door().identify(host)
         except GatewayError as error:
             raise ConfigError(f"{self} is refused: {error.status_code} {error.message}") from error
 

@@ -7,14 +7,13 @@ its connections and what it has learned of its backends.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.core.signals import setting_changed
 
 from llmgw_django.conf import NAMES, project_settings
 from llmgw_django.door import DjangoDoor
-from llmgw_django.identity import UserReader
-from llmgw_middleware import ConfigError
+from llmgw_middleware import ConfigError, Gateway
 from llmgw_middleware.wsgi import gateway_for
 
 
@@ -30,12 +29,17 @@ def door() -> DjangoDoor | None:
     return None if gateway is None else DjangoDoor(gateway, identify=said.identify)
 
 
-def users() -> UserReader:
-    """Return the reader of the project's users; raises ConfigError, also where the gateway is switched off."""
+def open_door() -> DjangoDoor:
+    """Return the door; raises ConfigError where there is none."""
     found = door()
     if found is None:
-        raise ConfigError("LLMGW_ENABLED is false: there is no gateway that could ask who calls")
-    return found.users
+        raise ConfigError("LLMGW_ENABLED is false: this process has no gateway")
+    return found
+
+
+def gateway() -> Gateway:
+    """Return the gateway behind the door; raises ConfigError."""
+    return cast("Gateway", open_door().gateway)  # gateway_for makes no other
 
 
 def forget(*, setting: str, **_: Any) -> None:

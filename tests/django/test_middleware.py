@@ -9,9 +9,11 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 
+import llmgw_django
 from llmgw_django import shared
 from llmgw_django.door import DjangoDoor
 from llmgw_django.middleware import LLMGatewayMiddleware
+from llmgw_middleware import ConfigError
 from llmgw_middleware.testing.upstream import ScriptedUpstream, answer, error, stream
 from llmgw_middleware.testing.upstream import chat as completion
 from tests.django.conftest import Caller, chat
@@ -300,3 +302,18 @@ SETTINGS_MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "llmgw_django.middleware.LLMGatewayMiddleware",
 ]
+
+
+def test_the_projects_own_code_asks_the_gateway_that_answers_requests(upstream: ScriptedUpstream):
+    upstream.script(completion("from inside"))
+    with override_settings(LLMGW=config(upstream.url)):
+        with llmgw_django.gateway().client(user="7", attributes={"tier": "premium"}) as http:
+            answer = http.post("/v1/chat/completions", json={"model": "m", "messages": []})
+        assert llmgw_django.gateway() is the_door().gateway
+    assert "from inside" in answer.text
+    assert upstream.requests[0].path.startswith("/premium/")
+
+
+def test_where_it_is_switched_off_there_is_no_gateway_to_ask():
+    with override_settings(LLMGW_ENABLED=False), pytest.raises(ConfigError, match="LLMGW_ENABLED"):
+        llmgw_django.gateway()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
@@ -229,13 +228,6 @@ def test_explain_names_a_user_of_tokens_without_a_token(capsys):
             "llmgw", "explain", "--path", "/v1/chat/completions", "-X", "POST", "--user", "bob", "--json"
         )
     assert json.loads(capsys.readouterr().out)["route"] == "premium"
-
-
-async def test_a_gateway_that_is_switched_off_has_no_users():
-    from llmgw_middleware import ConfigError
-
-    with override_settings(LLMGW_ENABLED=False), pytest.raises(ConfigError, match="LLMGW_ENABLED"):
-        await sync_to_async(shared.users)()
 
 
 FORM = '--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n--x--\r\n'

@@ -1,0 +1,174 @@
+"""``make matrix``: every test over real servers, on the Python versions that this machine has.
+
+Each pair of a Python and a Django gets an environment of its own, ``.venv-matrix-PYTHON-django-DJANGO``, which is kept.
+A version that is not here is named and left out. ``results.md`` beside this file tells what ran and how it went.
+Words after the command are pytest's: ``make matrix WORDS='-k django'``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).parents[2]
+RESULTS = Path(__file__).with_name("results.md")
+PAIRS = (("3.11", "5.2"), ("3.12", "5.2"), ("3.12", "6"), ("3.13", "5.2"), ("3.13", "6"))
+"""Python and Django. Django 6 wants Python 3.12."""
+DJANGO = {"5.2": "Django>=5.2,<6", "6": "Django>=6,<7"}
+PLACES = (
+    "tests/e2e",
+    "tests/contract",
+    "tests/docs",
+    "tests/django",
+    "tests/flask",
+    "tests/fastapi",
+    "tests/asgi",
+)
+SERVERS = (
+    "gthread --preload",
+    "gthread",
+    "gunicorn asgi",
+    "gunicorn-asgi",
+    "hypercorn",
+    "uvicorn --lifespan on",
+    "uvicorn-h11",
+    "base-http-middleware-outside",
+    "uvicorn",
+    "runserver",
+    "flask run",
+)
+Tally = dict[tuple[str, str], Counter[str]]
+
+
+def main(words: Sequence[str]) -> int:
+    """Run all pairs; return 0 if every test that ran has passed."""
+    told, worst = [HEAD], 0
+    for python, django in PAIRS:
+        name = f"Python {python}, Django {django}"
+        interpreter = found(python)
+        if interpreter is None:
+            say(f"{name}: left out, there is no Python {python} on this machine")
+            told.append(f"\n## {name}\n\nNot run: there is no Python {python} on this machine.\n")
+            continue
+        say(name)
+        report = ROOT / ".pytest_cache" / f"matrix-{python}-{django}.xml"
+        code = run(prepared(interpreter, python, django), report, words)
+        worst = max(worst, code)
+        told.append(f"\n## {name}\n\n{versions(python, django)}\n\n{table(tallied(report))}")
+    RESULTS.write_text("".join(told))
+    say(f"written: {RESULTS.relative_to(ROOT)}")
+    return worst
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"== {text}\n")
+    sys.stdout.flush()
+
+
+def found(version: str) -> Path | None:
+    """Return an interpreter of that version, from PATH or from pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    places = [Path(each, f"python{version}") for each in os.environ.get("PATH", "").split(os.pathsep)]
+    places += sorted(pyenv.glob(f"{version}.*/bin/python"))
+    return next((each for each in places if each.exists() and runs(each, version)), None)
+
+
+def runs(interpreter: Path, version: str) -> bool:
+    """Whether it is what its name says: pyenv leaves a shim for versions that are not chosen."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([interpreter, "-c", code], capture_output=True, text=True, check=False)
+    return done.stdout.strip() == version
+
+
+def environment(python: str, django: str) -> Path:
+    return ROOT / f".venv-matrix-{python}-django-{django}"
+
+
+def prepared(interpreter: Path, python: str, django: str) -> Path:
+    """Return the Python of an environment with everything in it, made or brought up to date."""
+    folder = environment(python, django)
+    if not folder.exists():
+        subprocess.run([interpreter, "-m", "venv", folder], check=True)
+    inside = folder / "bin" / "python"
+    install = [str(inside), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "--editable", f"{ROOT}[dev]", DJANGO[django]], check=True)
+    return inside
+
+
+def run(python: Path, report: Path, words: Sequence[str]) -> int:
+    report.parent.mkdir(exist_ok=True)
+    command = [str(python), "-m", "pytest", "-m", "", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    return subprocess.run(
+        [*command, *(place for place in PLACES if (ROOT / place).exists()), *words], cwd=ROOT, check=False
+    ).returncode
+
+
+def versions(python: str, django: str) -> str:
+    """Return what is installed there of frameworks and servers, in words."""
+    names = ("Django", "djangorestframework", "Flask", "fastapi", "uvicorn", "gunicorn", "hypercorn")
+    code = f"from importlib.metadata import version; print(', '.join(f'{{n}} {{version(n)}}' for n in {names!r}))"
+    inside = environment(python, django) / "bin" / "python"
+    said = subprocess.run([inside, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return f"CPython, {said}, {platform.system()}."
+
+
+def tallied(report: Path) -> Tally:
+    """Count the results by test file and server."""
+    tally: Tally = defaultdict(Counter)
+    for case in ET.parse(report).iter("testcase"):
+        file = case.get("classname", "").removeprefix("tests.").split(".Test")[0]
+        tally[file, server(case.get("name", ""))][outcome(case)] += 1
+    return tally
+
+
+def server(name: str) -> str:
+    inside = name.partition("[")[2]
+    return next((each for each in SERVERS if each in inside), "–")
+
+
+def outcome(case: ET.Element) -> str:
+    tags = {child.tag for child in case}
+    return "failed" if tags & {"failure", "error"} else "skipped" if "skipped" in tags else "passed"
+
+
+def table(tally: Tally) -> str:
+    return (
+        "\n".join(
+            [
+                "| tests | server | passed | failed | skipped |",
+                "| --- | --- | --- | --- | --- |",
+                *rows(tally),
+            ]
+        )
+        + "\n"
+    )
+
+
+def rows(tally: Tally) -> Iterator[str]:
+    for (file, under), counts in sorted(tally.items()):
+        yield cells(
+            [f"`{file}`", under, *(str(counts[each] or "") for each in ("passed", "failed", "skipped"))]
+        )
+
+
+def cells(texts: Iterable[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+HEAD = """\
+# What ran
+
+Written by `make matrix`. Tests over real servers and sockets, and the tests of each door; a test's name says what it promises.
+Skipped are promises that a server cannot keep (`runserver` shows no socket), each with its reason in the test.
+
+Not run, and so not promised: gevent, uWSGI, granian, daphne, Windows, PyPy, TLS between caller and server.
+"""
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

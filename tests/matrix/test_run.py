@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.matrix import run
+
+REPORT = """<testsuites><testsuite>
+<testcase classname="tests.e2e.test_django_streams" name="test_a[gunicorn asgi-20]"/>
+<testcase classname="tests.e2e.test_django_streams" name="test_b[gunicorn asgi]"><failure>no</failure></testcase>
+<testcase classname="tests.e2e.test_asgi.TestLeaving" name="test_c"><skipped/></testcase>
+</testsuite></testsuites>"""
+HERE = "{}.{}".format(*sys.version_info)
+
+
+def test_results_are_counted_by_file_and_server(tmp_path: Path):
+    (tmp_path / "r.xml").write_text(REPORT)
+    assert run.table(run.tallied(tmp_path / "r.xml")).splitlines()[2:] == [
+        "| `e2e.test_asgi` | – |  |  | 1 |",
+        "| `e2e.test_django_streams` | gunicorn asgi | 1 | 1 |  |",
+    ]
+
+
+def test_a_version_that_is_not_here_is_not_found(monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert run.found("3.99") is None
+
+
+@pytest.mark.parametrize("place", ["path", "pyenv"])
+def test_an_interpreter_is_found(monkeypatch, tmp_path: Path, place: str):
+    pyenv = tmp_path / "versions" / f"{HERE}.1" / "bin"
+    pyenv.mkdir(parents=True)
+    link = pyenv / "python" if place == "pyenv" else tmp_path / f"python{HERE}"
+    link.symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert run.found(HERE) == link
+
+
+def test_a_shim_that_starts_another_version_is_passed_over(monkeypatch, tmp_path: Path):
+    (tmp_path / "python3.99").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert run.found("3.99") is None
+
+
+def test_a_version_that_is_left_out_is_told(monkeypatch, tmp_path: Path, capsys):
+    monkeypatch.setattr(run, "found", lambda _: None)
+    monkeypatch.setattr(run, "RESULTS", run.ROOT / "results.md")
+    written: list[str] = []
+    monkeypatch.setattr(Path, "write_text", lambda _, text: written.append(text))
+    assert run.main([]) == 0
+    assert "Python 3.12, Django 6: left out" in capsys.readouterr().out
+    assert written[0].count("Not run: there is no Python") == len(run.PAIRS)
