@@ -19,7 +19,7 @@ from llmgw_middleware.model.http import Request
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.model.place import Place
 from llmgw_middleware.model.route import Route
-from llmgw_middleware.policy.endpoint import Lease
+from llmgw_middleware.policy.lease import Lease
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.trail import Trail
 from llmgw_middleware.snapshot import Snapshot

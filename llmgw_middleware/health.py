@@ -47,7 +47,7 @@ class Checker:
         while True:
             async with gate:
                 good = await self.ask(transport)
-            if self._verdict.record(good=good):
+            if self._verdict.record(good=good, now=asyncio.get_running_loop().time()):
                 log.warning(
                     "backend %s is %s",
                     self._upstream.name,

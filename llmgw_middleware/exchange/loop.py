@@ -16,7 +16,7 @@ from llmgw_middleware.model.decision import Attempt as AttemptRecord
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.model.http import Response
 from llmgw_middleware.policy.classify import VERDICTS, error_for
-from llmgw_middleware.policy.endpoint import Lease
+from llmgw_middleware.policy.lease import Lease
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.retry import GiveUp, NextTarget, RetryMachine
 from llmgw_middleware.policy.trail import Trail

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from llmgw_middleware.policy.balance import Strategy
-from llmgw_middleware.policy.blocked import Blocked
-from llmgw_middleware.policy.endpoint import Endpoint, Lease
+from llmgw_middleware.policy.balance import Cost, Strategy
+from llmgw_middleware.policy.blocked import Blocked, Reason
+from llmgw_middleware.policy.endpoint import Endpoint
+from llmgw_middleware.policy.lease import Lease
 from llmgw_middleware.policy.trail import Trail
+
+EARLY = 0.001
+"""Seconds by which a timer may fire too soon: a rest that was waited for ends no later than the wait."""
 
 
 class Target:
-    """A backend or a pool. ``fallback``: after a failure the next member is tried."""
+    """A backend or a pool. ``fallback``: after a failure the next member is tried.
 
-    __slots__ = ("endpoints", "fallback", "is_pool", "name", "strategy")
+    An endpoint is usable when its breaker admits, a key of it does not rest, it is below ``maxInFlight``, it is
+    healthy, and the request may ask it. Members are considered in groups by their ``priority``, lower first: a group
+    serves only when nobody of those before it is usable.
+    """
+
+    __slots__ = ("_groups", "endpoints", "fallback", "is_pool", "name", "strategy")
 
     def __init__(
         self,
@@ -29,6 +39,8 @@ class Target:
         self.strategy = strategy
         self.is_pool = is_pool
         self.fallback = fallback
+        in_order = sorted(self.endpoints, key=_priority)
+        self._groups = tuple(tuple(group) for _, group in groupby(in_order, key=_priority))
 
     def __repr__(self) -> str:
         healthy = sum(e.healthy for e in self.endpoints)
@@ -42,31 +54,90 @@ class Target:
         now: float = 0.0,
         chance: float = 0.0,
         key: str | None = None,
-        cost: Callable[[Endpoint], float] | None = None,
+        cost: Cost | None = None,
     ) -> Lease | Blocked:
         """Return a lease of the endpoint whose turn it is, noted in ``tried``; or why there is none.
 
         ``now`` and ``chance`` in [0, 1) are injected; ``key`` is what ``sticky`` goes by; ``cost`` gives the dollars
-        of this request at an endpoint. Endpoints that active checks took out are used only when no other is left: a
-        check may be wrong, an answer is better than none.
+        of this request at an endpoint. Endpoints that only active checks took out are used when no other is left: a
+        check may be wrong, an answer is better than none. Cooling and open ones are never forced.
         """
-        fresh = [e for e in self.endpoints if e.name not in tried] if tried else self.endpoints
-        if not fresh:
-            return Blocked(target=self.name, reason="tried", is_pool=self.is_pool)
-        healthy = [e for e in fresh if e.healthy]
-        endpoint = self.strategy.pick(healthy or fresh, now=now, chance=chance, key=key, cost=cost)
-        tried.add(endpoint.name)
-        return Lease(endpoint)
+        candidates = self._candidates(tried, now)
+        if not candidates:
+            return self._blocked(self.endpoints, tried, now)
+        endpoint = candidates[0]
+        if len(candidates) > 1:
+            endpoint = self.strategy.pick(candidates, now=now, chance=chance, key=key, cost=cost)
+        return self._lease(endpoint, tried, now) or self._blocked(self.endpoints, tried, now)
 
-    def repeat(self, endpoint: Endpoint, *, tried: Trail, now: float) -> Lease | Blocked:  # noqa: ARG002 - nothing depends on time yet
+    def repeat(self, endpoint: Endpoint, *, tried: Trail, now: float) -> Lease | Blocked:
         """Return a lease of the same endpoint again, as ``Again`` asks for; or why that cannot be now."""
-        tried.add(endpoint.name)
-        return Lease(endpoint)
+        return self._lease(endpoint, tried, now + EARLY) or self._blocked((endpoint,), Trail(), now)
 
-    def other_usable(self, *, tried: Trail, now: float) -> bool:  # noqa: ARG002 - nothing depends on time yet
+    def other_usable(self, *, tried: Trail, now: float) -> bool:
         """Whether ``lease`` would find somebody."""
-        return any(e.name not in tried for e in self.endpoints)
+        return any(_why_not(e, tried, now) in _POSSIBLE for e in self.endpoints)
 
-    def passed_over(self, *, now: float = 0.0) -> list[tuple[str, str]]:  # noqa: ARG002 - nothing depends on time yet
-        """Return the endpoints that would be skipped now, with the reason."""
-        return [(e.name, "unhealthy") for e in self.endpoints if not e.healthy]
+    def passed_over(self, *, now: float = 0.0) -> list[tuple[str, Reason]]:
+        """Return the endpoints that would be skipped now by a request that has asked nobody yet, with the reason."""
+        return [(e.name, why) for e in self.endpoints if (why := e.usable(now)) is not None]
+
+    def _candidates(self, tried: Trail, now: float) -> Sequence[Endpoint]:
+        """Return the first group with usable members; in panic, the first with members that are only unhealthy."""
+        panic: Sequence[Endpoint] = ()
+        for group in self._groups:
+            reasons = [_why_not(e, tried, now) for e in group]
+            usable = [e for e, why in zip(group, reasons, strict=True) if why is None]
+            if usable:
+                return usable
+            panic = panic or [e for e, why in zip(group, reasons, strict=True) if why == "unhealthy"]
+        return panic
+
+    def _lease(self, endpoint: Endpoint, tried: Trail, now: float) -> Lease | None:
+        if endpoint.condition.why_not(now) is not None:
+            return None
+        permit, key = endpoint.condition.breaker.admit(now), endpoint.condition.keys.pick(now)
+        if permit is None or key is None:
+            return None
+        stand_ins = self.endpoints if self.fallback else ()
+        tried.add(endpoint.name)
+        return Lease(endpoint, trail=tried, permit=permit, key_index=key, stand_ins=stand_ins)
+
+    def _blocked(self, endpoints: Sequence[Endpoint], tried: Trail, now: float) -> Blocked:
+        soonest = min(_waits(endpoints, tried, now), default=None)
+        return Blocked(
+            target=self.name,
+            reason="tried" if soonest is None else soonest[1],
+            retry_after=None if soonest is None or soonest[0] == _UNKNOWN else soonest[0],
+            passed_over=tuple(
+                (e.name, why) for e in endpoints if (why := _why_not(e, tried, now)) is not None
+            ),
+            is_pool=self.is_pool,
+        )
+
+
+_POSSIBLE = (None, "unhealthy")
+_UNKNOWN = float("inf")
+
+
+def _priority(endpoint: Endpoint) -> int:
+    return endpoint.priority
+
+
+def _why_not(endpoint: Endpoint, tried: Trail, now: float) -> Reason | None:
+    """Return why this request cannot be sent to ``endpoint`` now."""
+    if endpoint.name in tried:
+        return "tried"
+    least = tried.larger_than
+    if least is not None and (endpoint.condition.context_window or 0) <= least:
+        return "small"
+    return endpoint.usable(now)
+
+
+def _waits(endpoints: Sequence[Endpoint], tried: Trail, now: float) -> Iterator[tuple[float, Reason]]:
+    """Yield how long each endpoint that time may free is held back, and by what."""
+    for endpoint in endpoints:
+        why = _why_not(endpoint, tried, now)
+        if why in ("cooling", "open", "full"):
+            wait = endpoint.retry_after(now)
+            yield _UNKNOWN if wait is None else wait, why

@@ -18,13 +18,13 @@ CASES = {
 def test_results_in_a_row_decide(results, healthy):
     verdict = HealthVerdict(unhealthy_after=3, healthy_after=2)
     for result in results:
-        verdict.record(good=result == "g")
+        verdict.record(good=result == "g", now=0.0)
     assert verdict.healthy is healthy
 
 
 def test_a_change_is_told_once():
     verdict = HealthVerdict(unhealthy_after=2, healthy_after=1)
-    assert [verdict.record(good=good) for good in (False, False, False, True, True)] == [
+    assert [verdict.record(good=good, now=0.0) for good in (False, False, False, True, True)] == [
         False,
         True,
         False,
@@ -40,5 +40,5 @@ def test_it_agrees_with_counting_runs(results, out, back):
         run = run + 1 if good != healthy else 0
         if run == (out if healthy else back):
             healthy, run = good, 0
-        verdict.record(good=good)
+        verdict.record(good=good, now=0.0)
     assert verdict.healthy is healthy

@@ -1,6 +1,7 @@
 from llmgw_middleware.policy.balance import RoundRobin, Weighted
-from llmgw_middleware.policy.endpoint import Endpoint, Lease
+from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.health import HealthVerdict
+from llmgw_middleware.policy.lease import Lease
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.trail import Trail
 
@@ -12,7 +13,7 @@ def pool(*names: str) -> Target:
 
 def ill(endpoint: Endpoint) -> None:
     assert endpoint.health is not None
-    endpoint.health.record(good=False)
+    endpoint.health.record(good=False, now=0.0)
 
 
 def trail(*names: str) -> Trail:
