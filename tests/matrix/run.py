@@ -23,6 +23,7 @@ PAIRS = (("3.11", "5.2"), ("3.12", "5.2"), ("3.12", "6"), ("3.13", "5.2"), ("3.1
 DJANGO = {"5.2": "Django>=5.2,<6", "6": "Django>=6,<7"}
 PLACES = (
     "tests/e2e",
+    "tests/matrix",
     "tests/contract",
     "tests/docs",
     "tests/django",
