@@ -7,7 +7,7 @@ from llmgw_middleware.dialect.operation import operation_of
 from llmgw_middleware.dialect.port import Operation
 from llmgw_middleware.errors import Forbidden, GatewayError, NotFound
 from llmgw_middleware.facts import Facts
-from llmgw_middleware.model.route import Answer
+from llmgw_middleware.model.route import Answer, Route
 
 
 def operation_asked(facts: Facts) -> Operation:
@@ -40,6 +40,18 @@ def admit(chooser: Chooser, operation: Operation, facts: Facts) -> None:
             f"Route {route.name!r} does not forward {facts.request.method} {facts.request.path}: it is no operation that "
             "the gateway knows, and the route does not say passthrough: true."
         )
+
+
+def replay_safe(route: Route, operation: Operation, facts: Facts) -> bool:
+    """Whether the request may be sent again after an upstream may have acted upon it.
+
+    What the route says, else: chat and embeddings that keep no state upstream (``store: true``), and opaque GETs.
+    """
+    if route.replay_safe is not None:
+        return route.replay_safe
+    if operation is Operation.OPAQUE:
+        return facts.request.method in {"GET", "HEAD"}
+    return not facts.body.true("store")
 
 
 def denial(answer: Answer) -> GatewayError:

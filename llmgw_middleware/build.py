@@ -26,6 +26,7 @@ from llmgw_middleware.model.route import Route
 from llmgw_middleware.model.usage import Price
 from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.policy.balance import STRATEGIES, RoundRobin
+from llmgw_middleware.policy.condition import Condition
 from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.health import HealthVerdict
 from llmgw_middleware.policy.pool import Target
@@ -67,11 +68,11 @@ def build_gateway(
     if named is None:
         raise ConfigError("No configuration is given: pass config=, or set LLMGW_CONFIG to a file.")
 
-    def rebuild() -> Snapshot:
+    def rebuild(before: Snapshot | None) -> Snapshot:
         plan = load_plan(named, env)
         if extra.accept is not None:
             extra.accept(plan)
-        snapshot = build_snapshot(replace(plan, debug_headers=True) if settings.debug else plan)
+        snapshot = build_snapshot(replace(plan, debug_headers=True) if settings.debug else plan, before)
         try:
             snapshot.locator.open()
         except ValueError as error:
@@ -79,7 +80,7 @@ def build_gateway(
         return snapshot
 
     return Gateway(
-        rebuild(),
+        rebuild(None),
         rebuild=rebuild,
         make_transport=extra.transport or _default_transport,
         observers=extra.observers,
@@ -96,18 +97,21 @@ def load_plan(source: Source, env: Mapping[str, str], *, serving: bool = True) -
     return loaded.plan
 
 
-def build_snapshot(plan: Plan) -> Snapshot:
-    """Compile ``plan``; raises ConfigError.
+def build_snapshot(plan: Plan, before: Snapshot | None = None) -> Snapshot:
+    """Compile ``plan``; raises ConfigError. Backends that are as they were ``before`` keep their condition.
 
     Backends without an address get no upstream: such a snapshot can be explained only.
     """
     upstreams = {name: _upstream(backend) for name, backend in plan.backends.items() if backend.resolved}
-    targets = {name: Target(name, [Endpoint(name)], RoundRobin(), is_pool=False) for name in plan.backends}
-    targets.update({name: _pool(pool) for name, pool in plan.pools.items()})
+    conditions = _conditions(plan, before)
+    targets = {
+        name: Target(name, [Endpoint(name, condition=conditions[name])], RoundRobin(), is_pool=False)
+        for name in plan.backends
+    }
+    targets.update({name: _pool(pool, conditions) for name, pool in plan.pools.items()})
+    prices = _prices(plan)
     choosers = {
-        route.name: Chooser(route, targets, plan.backends, plan.timeouts)
-        for route in plan.routes
-        if route.answer is None
+        route.name: Chooser(route, targets, plan, prices) for route in plan.routes if route.answer is None
     }
     return Snapshot(
         plan=plan,
@@ -115,7 +119,8 @@ def build_snapshot(plan: Plan) -> Snapshot:
         table=RouteTable(plan.routes),
         choosers=choosers,
         upstreams=upstreams,
-        prices=_prices(plan),
+        conditions=conditions,
+        prices=prices,
         locator=Locator(plan.geography, plan.trusted_proxies),
         attributes=_attributes(plan.identity),
         checkers=tuple(_checkers(plan, targets, upstreams)),
@@ -143,13 +148,35 @@ def _attributes(rules: IdentityRules) -> AttributeReader:
         raise ConfigError(f"identity.attributes: {error}") from error
 
 
-def _pool(pool: Pool) -> Target:
+def _conditions(plan: Plan, before: Snapshot | None) -> dict[str, Condition]:
+    kept = {} if before is None or before.plan.breaker != plan.breaker else before.conditions
+    old = {} if before is None else before.plan.backends
+    rules = plan.retry
+    return {
+        name: kept[name]
+        if name in kept and old.get(name) == backend
+        else Condition(
+            breaker=plan.breaker,
+            retry=backend.retry.over(rules),
+            keys=len(backend.api_keys),
+            max_in_flight=backend.max_in_flight,
+            context_window=backend.context_window,
+            chance=random.random,
+        )
+        for name, backend in plan.backends.items()
+    }
+
+
+def _pool(pool: Pool, conditions: Mapping[str, Condition]) -> Target:
     check = pool.health_check
     endpoints = [
         Endpoint(
             member.backend,
             weight=member.weight,
+            priority=member.priority,
+            price=member.price,
             health=None if check is None else _verdict(check),
+            condition=conditions[member.backend],
         )
         for member in pool.members
     ]

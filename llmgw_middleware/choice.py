@@ -9,12 +9,21 @@ from llmgw_middleware.facts import Facts
 from llmgw_middleware.match.sticky import key_reader
 from llmgw_middleware.model.backend import Backend
 from llmgw_middleware.model.decision import SplitChoice
-from llmgw_middleware.model.policy import Timeouts
+from llmgw_middleware.model.plan import Plan
+from llmgw_middleware.model.policy import RetryRules, Timeouts
 from llmgw_middleware.model.route import Route, ValueTest
+from llmgw_middleware.model.usage import Price, Usage
+from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.split import Splitter
 
 Targets = Mapping[str, Target]
+Prices = Mapping[tuple[str, str], Price]
+"""By target and backend."""
+
+BYTES_PER_TOKEN = 4
+USUAL_ANSWER = 500
+"""Tokens that an answer is taken to have when its request sets no limit. Only the order of prices hangs on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +37,8 @@ class Choice:
 class Chooser:
     """A route's targets. ``offered`` are the models that its callers may be shown."""
 
-    def __init__(
-        self, route: Route, targets: Targets, backends: Mapping[str, Backend], gateway: Timeouts
-    ) -> None:
+    def __init__(self, route: Route, targets: Targets, plan: Plan, prices: Prices) -> None:
+        backends, gateway = plan.backends, plan.timeouts
         self.route = route
         self.offered = _offered(route, targets, backends)
         self.read = route.timeouts.over(gateway).read
@@ -41,6 +49,8 @@ class Chooser:
         self._key: Callable[[Facts], str | None] = key_reader(route.sticky)
         self.forwards_opaque = route.passthrough or self._all_bare(backends)
         self._timeouts = _laid_over(route, backends, gateway)
+        self._retry = {t.name: _retry_at(route, t, plan) for t in self._reached()}
+        self._prices = prices
 
     def __repr__(self) -> str:
         return (
@@ -51,13 +61,32 @@ class Chooser:
         """Return the limits for one backend: the route's over the backend's over the gateway's."""
         return self._timeouts[backend]
 
+    def retry_for(self, target: Target) -> RetryRules:
+        """Return the rules for one target: the route's over a single backend's over the policy's."""
+        return self._retry[target.name]
+
+    def cost_at(self, target: Target, facts: Facts) -> Callable[[Endpoint], float]:
+        """Return what a request would cost at each endpoint of ``target``; one without a price is the dearest."""
+
+        def cost(endpoint: Endpoint) -> float:
+            price = self._prices.get((target.name, endpoint.name))
+            return float("inf") if price is None else price.cost(_expected(facts))
+
+        return cost
+
+    def sticky_key(self, facts: Facts) -> str | None:
+        """Return what keeps this caller on one side of a split, or on one member of a sticky pool."""
+        return self._key(facts)
+
+    def _reached(self) -> tuple[Target, ...]:
+        return (*self._direct, *self._sides.values(), *self._fallback)
+
     def _all_bare(self, backends: Mapping[str, Backend]) -> bool:
         """Whether every target is a plain address, for which the gateway is a reverse proxy (seed 000).
 
         One that is only named may turn out to be.
         """
-        targets = (*self._direct, *self._sides.values(), *self._fallback)
-        reached = [backends[e.name] for target in targets for e in target.endpoints]
+        reached = [backends[e.name] for target in self._reached() for e in target.endpoints]
         return bool(reached) and all(backend.bare or not backend.resolved for backend in reached)
 
     def choose(self, facts: Facts, *, chance: float) -> Choice:
@@ -68,6 +97,23 @@ class Chooser:
         others = self._splitter.others(split.chosen) if self.route.fallback_sides else ()
         sides = (self._sides[split.chosen], *(self._sides[name] for name in others))
         return Choice((*sides, *self._fallback), split)
+
+
+def _expected(facts: Facts) -> Usage:
+    """Estimate the tokens of a request: a quarter of its bytes in, and out what it allows, or a usual answer."""
+    limit = None
+    if facts.body.readable:
+        limits = (facts.body.get((name,)) for name in ("max_completion_tokens", "max_tokens"))
+        limit = next((value for value in limits if isinstance(value, int)), None)
+    return Usage(
+        input=len(facts.request.body) // BYTES_PER_TOKEN, output=USUAL_ANSWER if limit is None else limit
+    )
+
+
+def _retry_at(route: Route, target: Target, plan: Plan) -> RetryRules:
+    """Lay the route's rules over the backend's over the policy's. A pool's members differ, so it has the policy's."""
+    own = RetryRules() if target.is_pool else plan.backends[target.name].retry
+    return route.retry.over(own.over(plan.retry))
 
 
 def _laid_over(route: Route, backends: Mapping[str, Backend], gateway: Timeouts) -> dict[str, Timeouts]:

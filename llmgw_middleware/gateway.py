@@ -11,17 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypeVar, overload
 
-from llmgw_middleware.admission import admit, denial, model_asked, operation_asked
+from llmgw_middleware.admission import admit, denial, model_asked, operation_asked, replay_safe
 from llmgw_middleware.attributes import AttributeReader
 from llmgw_middleware.choice import Choice, Chooser
 from llmgw_middleware.dialect.port import CallerDialect, Operation
 from llmgw_middleware.dialect.registry import caller_dialect
-from llmgw_middleware.errors import AuthError, GatewayError, MethodNotAllowed, NotFound
+from llmgw_middleware.errors import AuthError, GatewayError, MethodNotAllowed, NotFound, Unavailable
 from llmgw_middleware.exchange.loop import Exchange
 from llmgw_middleware.exchange.order import Order
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.geo import Locator
-from llmgw_middleware.lifespan import Loops
+from llmgw_middleware.lifespan import Bound, Loops
 from llmgw_middleware.loop_thread import LoopThread
 from llmgw_middleware.match.paths import check_path
 from llmgw_middleware.match.table import Selection
@@ -40,6 +40,9 @@ from llmgw_middleware.watch import Watcher
 
 log = logging.getLogger("llmgw")
 
+FAREWELL = 1.0
+"""Seconds that streams have to tell their callers that they were ended."""
+
 C = TypeVar("C")
 
 
@@ -54,7 +57,7 @@ class Gateway:
         self,
         snapshot: Snapshot,
         *,
-        rebuild: Callable[[], Snapshot],
+        rebuild: Callable[[Snapshot | None], Snapshot],
         make_transport: Callable[[], Transport],
         observers: tuple[Observer, ...] = (),
         rng: random.Random | None = None,
@@ -138,7 +141,7 @@ class Gateway:
 
         Requests in flight finish on the one they began with.
         """
-        self._snapshot = self._rebuild()
+        self._snapshot = self._rebuild(self._snapshot)
         log.info("configuration reloaded: %r", self)
 
     async def aopen(self) -> None:
@@ -148,6 +151,18 @@ class Gateway:
     async def aclose(self) -> None:
         """Close this event loop's connections and tasks. Idempotent."""
         await self._loops.aclose()
+
+    async def drain(self, seconds: float | None = None) -> bool:
+        """Let no new request in on this event loop, and wait until those under way are over.
+
+        After ``seconds`` (default: ``gateway.drainTimeout``) open streams are ended by an error event, without a
+        finish. Returns whether nothing is left. ``aclose`` ends the draining, too.
+        """
+        bound = self._loops.current()
+        if await bound.gate.drain(self.plan.drain_timeout if seconds is None else seconds):
+            return True
+        bound.interrupt(Unavailable("This server is shutting down.", code="draining"))
+        return await bound.gate.drain(FAREWELL)
 
     def refuse(self, error: GatewayError, *, path: str, request_id: str | None = None) -> Response:
         """Return an error in the caller's dialect, for what a door refuses before ``handle``."""
@@ -166,9 +181,9 @@ class Gateway:
 
     async def handle(self, request: Request) -> Response | Pass:
         """Answer ``request``. Never raises but for cancellation; every request is settled exactly once."""
-        passage = _Passage(self._snapshot, self._loops, self._observers, request)
+        passage = _Passage(self._snapshot, self._loops.current(), self._observers, request, self._rng)
         try:
-            return passage.finish(await passage.answer(chance=self._rng.random()))
+            return passage.finish(await passage.answer())
         except GatewayError as error:
             return passage.fail(error)
         except asyncio.CancelledError:
@@ -186,12 +201,19 @@ class _Passage:
     """One request on its way through the house, and the record of it."""
 
     def __init__(
-        self, snapshot: Snapshot, loops: Loops, observers: tuple[Observer, ...], request: Request
+        self,
+        snapshot: Snapshot,
+        bound: Bound,
+        observers: tuple[Observer, ...],
+        request: Request,
+        rng: random.Random,
     ) -> None:
         self._snapshot = snapshot
-        self._loops = loops
+        self._bound = bound
         self._observers = observers
         self._request = request
+        self._chance = rng.random
+        self._entered = False
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
         self._caller: CallerDialect = caller_dialect(request.path)
@@ -202,8 +224,8 @@ class _Passage:
             path=request.path,
         )
 
-    async def answer(self, *, chance: float) -> Response | Pass:
-        """Go the whole way. ``chance`` in [0, 1) serves splits without a sticky key."""
+    async def answer(self) -> Response | Pass:
+        """Go the whole way."""
         check_path(self._request.path)
         facts = await self.identify()
         operation = operation_asked(facts)
@@ -212,8 +234,8 @@ class _Passage:
         selection = self.select(facts)
         if selection.route is None:
             return self.no_route(selection, facts)
-        chooser = self.admit(selection.route, operation, facts)
-        choice = self.choose(chooser, facts, chance)
+        chooser = await self.admit(selection.route, operation, facts)
+        choice = self.choose(chooser, facts)
         return await self.exchange(operation, chooser, choice, facts)
 
     async def identify(self) -> Facts:
@@ -231,18 +253,23 @@ class _Passage:
             self.decision.route = selection.route.name
         return selection
 
-    def admit(self, route: Route, operation: Operation, facts: Facts) -> Chooser:
-        """Refuse what the route denies, or does not offer."""
+    async def admit(self, route: Route, operation: Operation, facts: Facts) -> Chooser:
+        """Refuse what the route denies or does not offer, and what there is no room for."""
         if route.answer is not None:
             raise denial(route.answer)
         self.decision.model_asked = model_asked(facts)
         chooser = self._snapshot.choosers[route.name]
         admit(chooser, operation, facts)
+        plan = self._snapshot.plan
+        await self._bound.gate.enter(
+            plan.max_in_flight, pending=plan.max_pending, patience=plan.queue_timeout
+        )
+        self._entered = True
         return chooser
 
-    def choose(self, chooser: Chooser, facts: Facts, chance: float) -> Choice:
+    def choose(self, chooser: Chooser, facts: Facts) -> Choice:
         """Pick the side of a split, and with it the targets to ask in turn."""
-        choice = chooser.choose(facts, chance=chance)
+        choice = chooser.choose(facts, chance=self._chance())
         self.decision.split = choice.split
         self.decision.target = choice.targets[0].name
         return choice
@@ -254,25 +281,35 @@ class _Passage:
         opaque = operation is Operation.OPAQUE
         stream = not opaque and facts.body.true("stream")
         self.decision.stream = stream
-        bound = self._loops.current()
+        route, bound = chooser.route, self._bound
         bound.check(self._snapshot.checkers)
         order = Order(
             request=self._request,
             operation=operation,
             fields=None if opaque else facts.body.fields(),
-            model=chooser.route.rewrite.model or self.decision.model_asked,
+            model=route.rewrite.model or self.decision.model_asked,
             stream=stream,
             show_usage=stream and facts.body.get(("stream_options", "include_usage")) is True,
-            rewrite=chooser.route.rewrite,
+            rewrite=route.rewrite,
             targets=choice.targets,
+            sticky_key=chooser.sticky_key(facts),
             timeouts_for=chooser.timeouts_for,
+            retry_for=chooser.retry_for,
+            cost_of=lambda target: chooser.cost_at(target, facts),
+            replay_safe=replay_safe(route, operation, facts),
+            on_content_filter=route.on_content_filter,
+            drain=route.on_disconnect == "drain",
             began=self._began,
             deadline=Deadline.after(chooser.read, now=self._began),
+            commit=route.commit,
             decision=self.decision,
             caller=self._caller,
             settle=self._settle,
         )
-        return await Exchange(self._snapshot.upstreams, bound.transport).run(order)
+        exchange = Exchange(
+            self._snapshot.upstreams, bound.transport, chance=self._chance, relays=bound.relays
+        )
+        return await exchange.run(order)
 
     def listing(self, facts: Facts) -> Response:
         """List the models of the routes that this caller could take."""
@@ -326,6 +363,9 @@ class _Passage:
         self._settle()
 
     def _settle(self) -> None:
+        if self._entered:
+            self._entered = False
+            self._bound.gate.leave()
         decision = self.decision
         decision.duration = self._clock() - self._began
         decision.cost = self._snapshot.cost(decision)

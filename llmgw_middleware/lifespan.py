@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 
+from llmgw_middleware.errors import GatewayError
+from llmgw_middleware.exchange.gate import Gate
+from llmgw_middleware.exchange.relay import Relay
 from llmgw_middleware.health import Checker, start
 from llmgw_middleware.transport.port import Transport
 
@@ -15,11 +18,18 @@ class Bound:
     def __init__(self, transport: Transport, watch: Callable[[], Coroutine[None, None, None]] | None) -> None:
         self.transport = transport
         self._standing = [] if watch is None else [asyncio.create_task(watch(), name="watch configuration")]
+        self.gate = Gate()
+        self.relays: set[Relay] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._checkers: tuple[Checker, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Bound {self.transport!r} [{len(self._standing) + len(self._tasks)} tasks]>"
+
+    def interrupt(self, error: GatewayError) -> None:
+        """End every open stream with ``error`` in band."""
+        for relay in tuple(self.relays):
+            relay.interrupt(error)
 
     def check(self, checkers: tuple[Checker, ...]) -> None:
         """Run these health checks in place of those before."""

@@ -15,12 +15,14 @@ from llmgw_middleware.match.table import RouteTable
 from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.usage import Price
+from llmgw_middleware.policy.condition import Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What a reload swaps in one step.
 
+    ``conditions`` are the backends' by name: those of backends that did not change go over into the next snapshot.
     ``prices`` are by target and backend; ``uses_identity`` says whether any rule needs to know who calls.
     """
 
@@ -29,6 +31,7 @@ class Snapshot:
     table: RouteTable
     choosers: Mapping[str, Chooser]
     upstreams: Mapping[str, Upstream]
+    conditions: Mapping[str, Condition]
     prices: Mapping[tuple[str, str], Price]
     locator: Locator
     attributes: AttributeReader

@@ -10,12 +10,16 @@ from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.rules import RouteReader
 from llmgw_middleware.config.targets import Targets
 from llmgw_middleware.config.times import timeouts
+from llmgw_middleware.config.traffic import PerRoute, breaker, retry
 from llmgw_middleware.config.words.configuration import Configuration
 from llmgw_middleware.config.words.gateway import IdentityWord
 from llmgw_middleware.model.plan import Geography, IdentityRules, Plan
-from llmgw_middleware.model.policy import DEFAULT_TIMEOUTS
+from llmgw_middleware.model.policy import DEFAULT_RETRY, DEFAULT_TIMEOUTS
 
 _ATTRIBUTE_PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*(?::[A-Za-z_]\w*(?:\.\w+)*)?")
+
+LONGEST_QUEUE = 1.0
+"""Seconds: who waits longer for a place had better be told at once."""
 
 
 def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> Plan:
@@ -23,7 +27,8 @@ def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> 
     gateway = words.gateway
     conditions = ConditionReader(words.geo.regions, report)
     targets = Targets(words.backends, report)
-    routes = RouteReader(conditions, targets, report).routes(words.routes)
+    per_route = PerRoute(words.policies.retry, report)
+    routes = RouteReader(conditions, targets, per_route, report).routes(words.routes)
     paths = conditions.paths(gateway.paths, lambda *steps: gateway.at("paths", *steps))
     pools = targets.pools()
     return Plan(
@@ -32,6 +37,12 @@ def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> 
         backends=targets.backends(),
         pools=pools,
         timeouts=timeouts(gateway.timeout).over(DEFAULT_TIMEOUTS),
+        retry=retry(words.policies.retry).over(DEFAULT_RETRY),
+        breaker=breaker(words.policies.circuit_breaker),
+        max_in_flight=gateway.max_in_flight,
+        max_pending=gateway.max_pending,
+        queue_timeout=min(gateway.queue_timeout, LONGEST_QUEUE),
+        drain_timeout=gateway.drain_timeout,
         max_body_size=gateway.max_body_size,
         trusted_proxies=gateway.trusted_proxies,
         debug_headers=gateway.debug_headers,

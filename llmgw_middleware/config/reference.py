@@ -27,6 +27,15 @@ from llmgw_middleware.config.words.gateway import GatewayWord, GeoWord, Identity
 from llmgw_middleware.config.words.kinds import Manual
 from llmgw_middleware.config.words.route import RespondWord, RewriteWord, RouteWord, SideWord, StreamWord
 from llmgw_middleware.config.words.timeout import TimeoutWord
+from llmgw_middleware.config.words.traffic import (
+    CircuitBreakerWord,
+    PerRouteWord,
+    PoliciesWord,
+    RetryBudgetWord,
+    RetryPolicyWord,
+    RetryWord,
+    SlowCallWord,
+)
 from llmgw_middleware.config.words.word import Word
 
 PAGE = Path("docs/configuration.md")
@@ -53,6 +62,13 @@ _SECTIONS: tuple[tuple[str, type[Word], type[Word] | None], ...] = (
     ("backends[]: a pool", PoolWord, None),
     ("backends[].backends[]: a pool's member, besides a backend's keys", MemberWord, BackendWord),
     ("backends[].healthCheck", HealthCheckWord, None),
+    ("policies", PoliciesWord, None),
+    ("retry: of a route, a backend, or policies", RetryWord, None),
+    ("retry.budget", RetryBudgetWord, None),
+    ("policies.retry, besides the keys of retry", RetryPolicyWord, RetryWord),
+    ("policies.retry.perRoute[], besides the keys of retry", PerRouteWord, RetryWord),
+    ("policies.circuitBreaker", CircuitBreakerWord, None),
+    ("policies.circuitBreaker.slowCall", SlowCallWord, None),
 )
 """Headings, words, and the words whose keys stand elsewhere."""
 

@@ -6,8 +6,10 @@ from llmgw_middleware.config.conditions import ConditionReader
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.targets import Targets
 from llmgw_middleware.config.times import timeouts
+from llmgw_middleware.config.traffic import PerRoute, retry
 from llmgw_middleware.config.words.condition import Conditions
 from llmgw_middleware.config.words.route import RouteWord
+from llmgw_middleware.model.policy import CommitRules
 from llmgw_middleware.model.route import Answer, Match, Rewrite, Route, Side
 
 _CONDITIONS = frozenset(Conditions.model_fields) | {"match"}
@@ -16,9 +18,12 @@ _CONDITIONS = frozenset(Conditions.model_fields) | {"match"}
 class RouteReader:
     """Reads routes one by one, in the order they were written."""
 
-    def __init__(self, conditions: ConditionReader, targets: Targets, report: Report) -> None:
+    def __init__(
+        self, conditions: ConditionReader, targets: Targets, per_route: PerRoute, report: Report
+    ) -> None:
         self._conditions = conditions
         self._targets = targets
+        self._per_route = per_route
         self._report = report
         self._names: dict[str, RouteWord] = {}
 
@@ -27,6 +32,7 @@ class RouteReader:
         named = [(word.name or f"route-{number}", word) for number, word in enumerate(words, start=1)]
         for name, word in named:
             self._take(name, word)
+        self._per_route.judge([name for name, _ in named])
         routes = [(word, self._route(name, word)) for name, word in named]
         return tuple(route for word, route in routes if word.enabled)
 
@@ -56,6 +62,11 @@ class RouteReader:
             passthrough=word.passthrough,
             rewrite=Rewrite(model=word.rewrite.model, path=word.rewrite.path),
             timeouts=timeouts(word.timeout),
+            retry=retry(word.retry).over(self._per_route.rules(name)),
+            replay_safe=word.replay_safe,
+            on_content_filter=word.on_content_filter,
+            on_disconnect=word.on_disconnect,
+            commit=word.stream.commit or CommitRules(),
             description=word.description,
             where=str(word.at()),
         )

@@ -111,7 +111,12 @@ class Targets:
                 f'"{word.name}" is a pool; a pool cannot be a member of a pool.',
             )
         price = price_of(word, self._report)
-        return Member(backend=self.refer(word.name, word.at("name")), weight=word.weight, price=price)
+        return Member(
+            backend=self.refer(word.name, word.at("name")),
+            weight=word.weight,
+            price=price,
+            priority=word.priority,
+        )
 
     def _judge(self, word: PoolWord, members: tuple[Member, ...]) -> None:
         names = [member.backend for member in members]
@@ -138,7 +143,7 @@ class Targets:
         self._addresses[text] = Backend(name=text, url=found.url, bare=found.bare, where=str(at))
 
 
-_MEMBER_KEYS = frozenset({"name", "weight", "cost_per_token", "price"})
+_MEMBER_KEYS = frozenset({"name", "weight", "cost_per_token", "price", "priority"})
 
 
 def _defines(member: MemberWord) -> bool:

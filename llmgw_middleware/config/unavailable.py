@@ -14,38 +14,32 @@ _DIALECT_KEYS = frozenset(
         "onUnsupported", "preset", "project", "quirks", "region", "supportsPrefill",
     }
 )  # fmt: skip
-_BACKEND_KEYS = _DIALECT_KEYS | {"contextWindow", "maxInFlight"}
-
 KEYS: Mapping[str, frozenset[str]] = {
     "configuration": frozenset(
-        {"canaries", "console", "experiments", "manifests", "observe", "policies", "state"}
+        {"canaries", "console", "experiments", "manifests", "observe", "state"}
     ),
-    "gateway": frozenset({"drainTimeout", "maxInFlight", "maxPending", "queueTimeout", "transform"}),
+    "gateway": frozenset({"transform"}),
     "identity": frozenset({"cache"}),
     "route": frozenset(
         {
-            "circuitBreaker", "limits", "mirror", "onContentFilter", "onDisconnect", "onUnsupported", "replaySafe",
-            "retry", "transform", "when",
+            "circuitBreaker", "limits", "mirror", "onUnsupported", "transform", "when",
         }
     ),
     "match": frozenset({"when"}),
     "stream": frozenset({"continue"}),
-    "backend": _BACKEND_KEYS,
+    "policies": frozenset({"budgets", "limits"}),
+    "backend": _DIALECT_KEYS,
     "pool": frozenset({"circuitBreaker"}),
-    "pool member": _BACKEND_KEYS | {"priority"},
+    "pool member": _DIALECT_KEYS,
 }  # fmt: skip
 """Keys by the part that would hold them."""
 
 VALUES: Mapping[str, frozenset[str]] = {
     "provider": frozenset({"anthropic", "azure", "bedrock", "gemini"}),
-    "strategy": frozenset({"cost", "latency", "least-connections", "p2c", "sticky"}),
-    "commit": frozenset({"full"}),
 }
 """Values by the key that would hold them."""
 
 SHAPES: Mapping[str, str] = {
-    "apiKey": "A list of keys for apiKey",
-    "commit": "A commit window",
     "enabled": "A feature flag for enabled",
     "sticky": "A CEL expression as sticky key",
 }

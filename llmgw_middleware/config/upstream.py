@@ -8,14 +8,15 @@ from typing import Any
 from llmgw_middleware.config.address import address
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.times import timeouts
-from llmgw_middleware.config.tree import Position, Scalar
+from llmgw_middleware.config.traffic import retry
+from llmgw_middleware.config.tree import Items, Position, Scalar
 from llmgw_middleware.config.words.backend import BackendWord
 from llmgw_middleware.config.words.kinds import header_fault
 from llmgw_middleware.dialect.provider import profile
 from llmgw_middleware.model.backend import Backend, Secret
 from llmgw_middleware.model.usage import Price
 
-_MEMBER_ONLY = frozenset({"name", "weight", "cost_per_token", "price"})
+_MEMBER_ONLY = frozenset({"name", "weight", "cost_per_token", "price", "priority"})
 _OURS = frozenset(
     {
         "connection", "content-length", "cookie", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
@@ -63,18 +64,21 @@ class Definition:
 
     def backend(self, report: Report) -> Backend:
         """Return the backend; it is unresolved where neither a URL nor a provider with one is given."""
-        self._judge_key(report)
+        self._judge_keys(report)
         url, bare = self._address(report)
         return Backend(
             name=self._name,
             provider=self._value("provider") or "openai-compatible",
             url=url,
             bare=bare,
-            api_keys=() if (key := self._key()) is None else (key,),
+            api_keys=self._keys(),
             models=dict(self._value("models")),
             model=self._value("model"),
             price=price_of(self._word, report),
+            max_in_flight=self._value("max_in_flight"),
+            context_window=self._value("context_window"),
             timeouts=timeouts(self._value("timeout")),
+            retry=retry(self._value("retry")),
             headers=self._headers(report),
             where=str(self._word.at()),
         )
@@ -99,22 +103,24 @@ class Definition:
             return None, False
         return found.url, found.bare
 
-    def _key(self) -> Secret | None:
-        key: Secret | None = self._value("api_key")
-        return key if key is not None and key.reveal() else None
+    def _keys(self) -> tuple[Secret, ...]:
+        keys: tuple[Secret, ...] = self._value("api_keys")
+        return tuple(key for key in keys if key.reveal())
 
-    def _judge_key(self, report: Report) -> None:
-        written = self._home("api_key").written("apiKey")
-        key = self._value("api_key")
-        if not isinstance(written, Scalar) or key is None:
-            return
-        at = self.at_key("apiKey", "api_key")
+    def _judge_keys(self, report: Report) -> None:
+        written = self._home("api_keys").written("apiKey")
+        items = list(written) if isinstance(written, Items) else [written]
+        for item, key in zip(items, self._value("api_keys"), strict=False):
+            if isinstance(item, Scalar):
+                self._judge_key(item, key, report)
+
+    def _judge_key(self, written: Scalar, key: Secret, report: Report) -> None:
         if not key.reveal():
-            report.unmet("empty_secret", at, f'The key of the backend "{self._name}" is empty.')
+            report.unmet("empty_secret", written.at, f'The key of the backend "{self._name}" is empty.')
         elif not written.loose:
             report.warn(
                 "inline_secret",
-                at,
+                written.at,
                 f'The key of the backend "{self._name}" stands in the configuration itself.',
                 "write ${VARIABLE} or ${file:/path}",
             )
@@ -123,7 +129,7 @@ class Definition:
         except ValueError:
             report.error(
                 "bad_secret",
-                at,
+                written.at,
                 f'The key of the backend "{self._name}" holds a character that no header can carry.',
                 "look for a line break or a quote that was copied along",
             )

@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmgw_middleware.dialect.port import Conversation, MalformedReply, Operation, Piece, Receipt, StreamTap
+from llmgw_middleware.dialect.port import MalformedReply, Operation, Piece, Receipt, StreamTap
 from llmgw_middleware.exchange.headers import EVENT_STREAM, media_type
+from llmgw_middleware.exchange.hold import Hold
 from llmgw_middleware.exchange.order import Order
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.model.fault import Fault, FaultKind
@@ -62,21 +63,22 @@ def _fault_of(error: Exception) -> Fault:
 class Attempt:
     """Bound to one order and one upstream. ``run`` never raises but for cancellation."""
 
-    __slots__ = ("_end", "_order", "_talk", "_timeouts", "_transport", "_upstream")
+    __slots__ = ("_end", "_key_index", "_order", "_talk", "_timeouts", "_transport", "_upstream")
 
     def __init__(
         self,
         *,
         order: Order,
         upstream: Upstream,
-        talk: Conversation,
+        key_index: int,
         transport: Transport,
         timeouts: Timeouts,
         end: float,
     ) -> None:
         self._order = order
         self._upstream = upstream
-        self._talk = talk
+        self._talk = upstream.conversation(order.operation)
+        self._key_index = key_index
         self._transport = transport
         self._timeouts = timeouts
         self._end = end
@@ -88,7 +90,11 @@ class Attempt:
             order.fields, order.request.body, headers=order.request.headers, model=model, stream=order.stream
         )
         call = self._upstream.call(
-            outgoing, order.request, operation=order.operation, rewrite_path=order.rewrite.path
+            outgoing,
+            order.request,
+            operation=order.operation,
+            rewrite_path=order.rewrite.path,
+            key_index=self._key_index,
         )
         first = self._first_content()
         try:
@@ -124,22 +130,31 @@ class Attempt:
         return Whole(reply.status, reply.headers, self._talk.read_reply(body))
 
     async def _read_stream(self, reply: Reply, first: float) -> Outcome:
-        """Hold events back until one carries content, or the stream is over without any."""
+        """Hold events back until the commit point; a stream that fails before it can still be replaced."""
         if media_type(reply.headers) != EVENT_STREAM:
             return Fault(kind=FaultKind.PROTOCOL)
         tap = self._talk.tap(show_usage=self._order.show_usage)
-        held: list[Piece] = []
+        hold = Hold(self._order.commit)
+        clock = asyncio.get_running_loop().time
         until = first
         while True:
             pieces = await _next_pieces(reply, tap, until)
-            held.extend(pieces)
-            if tap.fault is not None and not any(piece.content for piece in held):
+            now = clock()
+            committed = hold.add(pieces, now=now)
+            if tap.fault is not None:
                 return tap.fault
-            if tap.done or any(piece.content for piece in pieces):
-                return Begun(reply, tap, held)
-            if tap.finished and until == first:
-                # The whole answer is held, in one chunk with its finish: the terminator is not waited for long.
-                until = min(first, asyncio.get_running_loop().time() + FINISH_GRACE)
+            if committed or tap.done:
+                return Begun(reply, tap, hold.pieces)
+            until = self._until(tap, hold, first=first, now=now)
+
+    def _until(self, tap: StreamTap, hold: Hold, *, first: float, now: float) -> float:
+        """Return until when the next event has to come."""
+        if tap.finished:
+            # The whole answer is held, in one chunk with its finish: the terminator is not waited for long.
+            return min(self._end, now + FINISH_GRACE)
+        if hold.has_content and self._timeouts.stream_idle is not None:
+            return min(self._end, now + self._timeouts.stream_idle)
+        return self._end if hold.has_content else first
 
 
 async def _next_pieces(reply: Reply, tap: StreamTap, until: float) -> Sequence[Piece]:

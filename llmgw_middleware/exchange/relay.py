@@ -9,17 +9,11 @@ from typing import Literal
 
 from llmgw_middleware.dialect.port import CallerDialect, Piece, StreamTap
 from llmgw_middleware.errors import GatewayError
-from llmgw_middleware.exchange.attempt import FINISH_GRACE
+from llmgw_middleware.exchange.patience import Patience, Silence
 from llmgw_middleware.model.fault import Fault, FaultKind
 from llmgw_middleware.model.policy import Timeouts
 from llmgw_middleware.policy.classify import error_for
 from llmgw_middleware.transport.port import Reply, TransportError
-
-HEARTBEAT = 15.0
-"""Seconds of silence after which a comment is sent, so that proxies do not close the caller's connection."""
-
-PINGS_UNTIL = 10
-"""How many times ``streamIdle`` an upstream may live on pings and comments alone."""
 
 DRAIN = 0.25
 """Seconds that an upstream has to end its body after the terminator, so that the connection can be kept."""
@@ -34,7 +28,8 @@ class Relay:
     """The chunks of one answer, whole events only. The caller's pull is the back-pressure on the upstream.
 
     ``ended`` is called once, with the outcome and the code of what went wrong. A caller that takes nothing for
-    ``caller_stall`` seconds is given up, and so is the upstream.
+    ``caller_stall`` seconds is given up, and so is the upstream. ``drain``: when the caller leaves, the upstream is
+    read to its end all the same, for the account.
     """
 
     def __init__(
@@ -46,22 +41,22 @@ class Relay:
         timeouts: Timeouts,
         caller: CallerDialect | None,
         ended: Ended,
+        drain: bool = False,
     ) -> None:
         self._reply = reply
         self._tap = tap
         self._held = b"".join(piece.data for piece in held)
         self._caller = caller
         self._ended: Ended | None = ended
-        self._idle = timeouts.stream_idle or float("inf")
+        self._drain = drain
         self._stall = timeouts.caller_stall
         self._loop = asyncio.get_running_loop()
-        self._heard = self._content = self._loop.time()
-        self._beat_at = self._heard + HEARTBEAT
-        self._total = self._heard + (timeouts.stream_total or float("inf"))
+        self._patience = Patience(timeouts, now=self._loop.time())
         self._at_end = False
-        self._finished_at: float | None = None
         self._given: float | None = None
         self._watch: asyncio.TimerHandle | None = None
+        self._reader: asyncio.Task[object] | None = None
+        self._interruption: GatewayError | None = None
         self._closing: asyncio.Task[None] | None = None
         self._stalled = False
         self.on_stall: Callable[[], None] | None = None
@@ -76,7 +71,7 @@ class Relay:
         self._given = None
         if self._stalled:
             raise GatewayError("The caller took nothing for too long.", code="caller_stalled")
-        if self._ended is None:
+        if self._ended is None or self._closing is not None:
             raise StopAsyncIteration
         try:
             data = await self._next()
@@ -94,60 +89,69 @@ class Relay:
         A caller who leaves with the terminator in hand has been served: official SDKs close right then.
         """
         complete = self._tap.done and not self._held and self._tap.fault is None
+        if self._drain and not complete and self._ended is not None and not self._stalled:
+            self._closing = self._closing or self._loop.create_task(self._read_out())
+            return
         await self._end("served" if complete else "cancelled", None)
+
+    def interrupt(self, error: GatewayError) -> None:
+        """End the stream now, with ``error`` in band."""
+        self._interruption = error
+        if self._reader is not None:
+            self._reader.cancel()
 
     async def _next(self) -> bytes:
         """Return the next bytes for the caller, or ``b""`` when all has been said."""
         data, self._held = self._held, b""
         while not data:
-            if self._tap.done or self._tap.fault is not None:
+            if self._interruption is not None:
+                return await self._break_off(self._interruption)
+            if self._tap.fault is not None:
+                return await self._break_off(error_for(self._tap.fault))
+            if self._tap.done:
                 return await self._finish()
-            try:
-                received = await self._reply.receive(self._patience())
-            except TimeoutError:
-                data = self._silence()
-            except TransportError:
-                return await self._break_off(Fault(kind=FaultKind.TRUNCATED))
-            else:
-                data = self._take(received)
+            data = await self._hear()
         return data
+
+    async def _hear(self) -> bytes:
+        """Wait for the upstream once; return what that gives the caller, which may be nothing."""
+        task = self._reader = asyncio.current_task()
+        try:
+            received = await self._reply.receive(self._patience.until())
+        except TimeoutError:
+            return self._take_silence()
+        except TransportError:
+            self._tap.fault = Fault(kind=FaultKind.TRUNCATED)
+            return b""
+        except asyncio.CancelledError:
+            if self._interruption is None or task is None:
+                raise
+            task.uncancel()  # it was ours; the loop above tells the caller
+            return b""
+        finally:
+            self._reader = None
+        return self._take(received)
 
     def _take(self, received: bytes) -> bytes:
         now = self._loop.time()
         pieces = self._tap.feed(received) if received else self._tap.close()
         self._at_end = not received
-        self._heard, self._beat_at = now, now + HEARTBEAT
-        if any(piece.content for piece in pieces):
-            self._content = now
-        if self._tap.finished and self._finished_at is None:
-            self._finished_at = now
-        if now >= self._total and self._finished_at is None:
+        self._patience.heard(pieces, finished=self._tap.finished, now=now)
+        if self._patience.exhausted(now=now):
             self._tap.fault = Fault(kind=FaultKind.SILENT)
         return b"".join(piece.data for piece in pieces) if len(pieces) != 1 else pieces[0].data
 
-    def _patience(self) -> float:
-        """Return until when the upstream may be silent before something has to be done about it."""
-        if self._finished_at is not None:
-            return self._finished_at + FINISH_GRACE
-        return min(self._limit(), self._beat_at)
-
-    def _limit(self) -> float:
-        """Return when the upstream is given up."""
-        return min(self._heard + self._idle, self._content + PINGS_UNTIL * self._idle, self._total)
-
-    def _silence(self) -> bytes:
-        now = self._loop.time()
-        if self._finished_at is not None:
-            return b"".join(piece.data for piece in self._tap.close())
-        if now >= self._limit():
-            self._tap.fault = Fault(kind=FaultKind.SILENT)
-            return b""
-        self._beat_at = now + HEARTBEAT
-        return _COMMENT if self._caller is not None else b""
+    def _take_silence(self) -> bytes:
+        match self._patience.silence(now=self._loop.time()):
+            case Silence.FINISHED:
+                return b"".join(piece.data for piece in self._tap.close())
+            case Silence.GIVEN_UP:
+                self._tap.fault = Fault(kind=FaultKind.SILENT)
+                return b""
+            case Silence.BEAT:
+                return _COMMENT if self._caller is not None else b""
 
     async def _finish(self) -> bytes:
-        if self._tap.fault is not None:
-            return await self._break_off(self._tap.fault)
         # Whatever happens now, the answer is complete; only the connection may not be fit for another.
         with contextlib.suppress(TimeoutError, TransportError):
             if not self._at_end:
@@ -155,16 +159,23 @@ class Relay:
         await self._end("served", None)
         return b""
 
-    async def _break_off(self, fault: Fault) -> bytes:
+    async def _break_off(self, error: GatewayError) -> bytes:
         """Tell the caller of a failure after commit: an error event, and nothing that looks like an end.
 
         An answer without a dialect has no way to say it: raising makes the door cut the connection.
         """
-        error: GatewayError = error_for(fault)
         await self._end("truncated", error.error_code)
         if self._caller is None:
             raise error
         return self._caller.write_stream_error(error)
+
+    async def _read_out(self) -> None:
+        """Read the upstream to its end for nobody, so that its usage is known."""
+        try:
+            while not self._tap.done and self._tap.fault is None and self._interruption is None:
+                await self._hear()
+        finally:
+            await self._end("cancelled", None)
 
     async def _end(self, outcome: End, code: str | None) -> None:
         ended, self._ended = self._ended, None

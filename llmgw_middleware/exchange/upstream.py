@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from llmgw_middleware.dialect.opaque import OpaqueConversation
 from llmgw_middleware.dialect.port import Conversation, Operation, Outgoing
 from llmgw_middleware.dialect.provider import profile
 from llmgw_middleware.dialect.registry import conversation
@@ -27,33 +28,38 @@ class Upstream:
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._path = parts.path.rstrip("/")
         own = tuple((name.lower().encode(), value.encode()) for name, value in backend.headers)
-        named = {name for name, _ in own}
-        standing = (*_OURS, *provider.authorization(backend.api_keys[0] if backend.api_keys else None))
-        self._headers = (*own, *(h for h in standing if h[0] not in named))
+        self._headers = tuple(
+            _over(own, (*_OURS, *provider.authorization(key))) for key in backend.api_keys or (None,)
+        )
         self._conversations = {op: conversation(op, provider, bare=backend.bare) for op in Operation}
 
     def __repr__(self) -> str:
         return f"<Upstream {self.name} at {self._origin}{self._path}>"
 
-    def conversation(self, operation: Operation) -> Conversation | None:
-        """Return how ``operation`` is worded for this backend, or None if it cannot be."""
-        return self._conversations[operation]
+    def conversation(self, operation: Operation) -> Conversation:
+        """Return how ``operation`` is worded for this backend; one that cannot be goes there as it is."""
+        return self._conversations[operation] or OpaqueConversation()
 
     def call(
-        self, outgoing: Outgoing, request: Request, *, operation: Operation, rewrite_path: str | None
+        self,
+        outgoing: Outgoing,
+        request: Request,
+        *,
+        operation: Operation,
+        rewrite_path: str | None,
+        key_index: int = 0,
     ) -> Call:
-        """Address ``outgoing``."""
-        named = {name for name, _ in self._headers}
+        """Address ``outgoing``, with the credential of that place in ``api_keys``."""
         return Call(
             method=request.method,
             url=self._origin + self._target(outgoing, request, operation, rewrite_path),
-            headers=(*(h for h in outgoing.headers if h[0] not in named), *self._headers),
+            headers=_over(self._headers[key_index], outgoing.headers),
             body=outgoing.body,
         )
 
     def check_call(self, path: str) -> Call:
         """Return the call of an active health check: a GET with the credential, never a paid prompt."""
-        return Call(method="GET", url=self._origin + self._path + path, headers=self._headers)
+        return Call(method="GET", url=self._origin + self._path + path, headers=self._headers[0])
 
     def _target(
         self, outgoing: Outgoing, request: Request, operation: Operation, rewrite_path: str | None
@@ -67,3 +73,9 @@ class Upstream:
     def _joined(self, path: str) -> str:
         """Put a caller's path below the backend's, whose last segments it may already begin with (``/v1``)."""
         return path if path == self._path or path.startswith(self._path + "/") else self._path + path
+
+
+def _over(first: tuple[Header, ...], second: tuple[Header, ...]) -> tuple[Header, ...]:
+    """Return both, but of ``second`` only what ``first`` does not name."""
+    named = {name for name, _ in first}
+    return (*first, *(header for header in second if header[0] not in named))

@@ -66,13 +66,13 @@ def test_what_loads_is_valid(validator, load_text, text):
         "routs: []",
         "gateway: {maxBodySize: 20XB}",
         "gateway: {timeout: {read: soon}}",
-        "routes: [{path: /a, retry: {}}]",
+        "routes: [{path: /a, mirror: {}}]",
         "routes: [{enabled: {flag: x}}]",
         "routes: [{headers: {A: [b]}}]",
         "backends: [{name: a, provider: anthropic}]",
         "backends: [{name: a, type: pool}]",
-        "backends: [{name: p, type: pool, strategy: cost, backends: []}]",
-        "backends: [{name: a, max_in_flight: 1}]",
+        "backends: [{name: p, type: pool, strategy: fastest, backends: []}]",
+        "backends: [{name: a, max_tokens: 1}]",
     ],
 )
 def test_what_is_refused_is_not_valid(validator, load_text, text):

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from llmgw_middleware.config.load import load
-from llmgw_middleware.model.policy import Timeouts
+from llmgw_middleware.model.policy import BreakerRules, RetryRules, Timeouts
 from llmgw_middleware.model.route import PathTest, Side, Sticky
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 WORKING = ["000-rules", "000-rule-types", "004-routes", "004-pool", "004-timeouts"]
-LATER = ["004-retry", "004-breaker"]
 
 
 def loaded(*names: str) -> Any:
@@ -25,15 +24,26 @@ def test_an_example_loads_with_nothing_but_unresolved_backends(name):
     assert {problem.code for problem in found.problems} <= {"unresolved_backend"}
 
 
-@pytest.mark.parametrize("name", LATER)
-def test_an_example_of_a_part_that_is_not_built_says_so(name):
-    (problem,) = loaded(name).problems
-    assert (problem.code, problem.line) == ("not_available", 2)
+def test_seed_004_loads_as_a_whole():
+    found = loaded("004-routes", "004-pool", "004-timeouts", "004-retry", "004-breaker")
+    assert found.errors == ()
+    assert found.plan is not None
 
 
-def test_seed_004_loads_together_but_for_the_parts_that_are_not_built():
-    found = loaded("004-routes", "004-pool", "004-timeouts", *LATER)
-    assert [problem.code for problem in found.errors] == ["not_available"]
+def test_seed_004_retry_holds_for_all_and_its_route_for_itself():
+    plan = loaded("004-routes", "004-retry").plan
+    assert (plan.retry.max_attempts, plan.retry.backoff, plan.retry.jitter) == (3, "exponential", True)
+    assert (plan.retry.initial_interval, plan.retry.max_interval) == (0.2, 5.0)
+    assert plan.retry.retry_on == {429, 500, 502, 503, 504}
+    assert plan.routes[0].retry == RetryRules(max_attempts=2, retry_on=frozenset({429, 503}))
+    assert plan.routes[1].retry == RetryRules()
+
+
+def test_seed_004_breaker_has_its_figures():
+    breaker = loaded("004-breaker").plan.breaker
+    assert breaker == BreakerRules(
+        enabled=True, threshold=0.5, min_requests=20, window=60.0, sleep=30.0, probe_requests=5
+    )
 
 
 def test_seed_004_together_resolves_the_pool_and_merges_the_route():

@@ -8,8 +8,8 @@ import pytest
 from llmgw_middleware.dialect.openai_caller import OpenAICaller
 from llmgw_middleware.dialect.openai_stream import ChatTap
 from llmgw_middleware.dialect.port import Piece
-from llmgw_middleware.errors import GatewayError
-from llmgw_middleware.exchange import relay as relay_module
+from llmgw_middleware.errors import GatewayError, Unavailable
+from llmgw_middleware.exchange import patience
 from llmgw_middleware.exchange.relay import Relay
 from llmgw_middleware.model.policy import Timeouts
 from llmgw_middleware.transport.port import Reset
@@ -43,7 +43,7 @@ class ScriptedReply:
 
 
 def relay(
-    reply: ScriptedReply, *, timeouts: Timeouts | None = None, held: Sequence[Piece] = ()
+    reply: ScriptedReply, *, drain: bool = False, timeouts: Timeouts | None = None, held: Sequence[Piece] = ()
 ) -> tuple[Relay, list[tuple[str, str | None]]]:
     ends: list[tuple[str, str | None]] = []
     made = Relay(
@@ -52,6 +52,7 @@ def relay(
         held=held,
         timeouts=timeouts or Timeouts(stream_idle=60.0, caller_stall=60.0),
         caller=OpenAICaller(),
+        drain=drain,
         ended=lambda outcome, code: ends.append((outcome, code)),
     )
     return made, ends
@@ -103,7 +104,7 @@ async def test_a_finish_is_not_waited_upon_for_ever():
 
 
 async def test_a_short_silence_gets_a_comment_and_the_stream_goes_on(monkeypatch):
-    monkeypatch.setattr(relay_module, "HEARTBEAT", 0.0)
+    monkeypatch.setattr(patience, "HEARTBEAT", 0.0)
     stream, ends = relay(ScriptedReply(TEXT, STALL, FINISH, DONE, b""))
     chunks = [chunk async for chunk in stream]
     assert chunks[1] == b": keep-alive\n\n"
@@ -173,3 +174,27 @@ async def test_a_door_that_can_cut_a_stalled_caller_is_told():
     for _ in range(5):
         await asyncio.sleep(0)
     assert told == ["stalled"]
+
+
+async def test_a_stream_can_be_ended_from_outside_amid_silence():
+    reply = ScriptedReply(TEXT)
+    stream, ends = relay(reply)
+    await anext(stream)
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    stream.interrupt(Unavailable("Shutting down.", code="draining"))
+    assert b"draining" in await waiting
+    assert (ends, reply.closed) == ([("truncated", "draining")], 1)
+    assert [chunk async for chunk in stream] == []
+
+
+async def test_a_stream_that_is_drained_goes_on_for_the_account():
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
+    reply = ScriptedReply(TEXT, TEXT, FINISH, usage, DONE, b"")
+    stream, ends = relay(reply, drain=True)
+    await anext(stream)
+    await stream.aclose()
+    assert ends == []
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (ends, reply.closed, stream._tap.usage.output) == ([("cancelled", None)], 1, 4)

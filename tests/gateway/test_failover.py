@@ -96,7 +96,8 @@ async def test_the_fallback_list_is_asked_in_order():
     with ScriptedUpstream() as up:
         up.script(error(500), error(503), chat("third"))
         backends = [backend(name, up.url) for name in ("one", "two", "three")]
-        async with gateway(chat_config(*backends, route={"fallback": ["two", "three"]})) as gw:
+        config = chat_config(*backends, route={"fallback": ["two", "three"], "retry": {"maxAttempts": 1}})
+        async with gateway(config) as gw:
             response = await ask(gw)
             [decision] = gw.recorder
         assert b"third" in response.body
@@ -111,7 +112,8 @@ async def test_a_backend_that_stands_in_two_targets_is_asked_once():
     with ScriptedUpstream() as up:
         up.default(error(503))
         backends = [pool(backend("one", up.url), backend("two", up.url)), backend("three", up.url)]
-        async with gateway(chat_config(*backends, route={"fallback": ["two", "three"]})) as gw:
+        config = chat_config(*backends, route={"fallback": ["two", "three"], "retry": {"maxAttempts": 1}})
+        async with gateway(config) as gw:
             await ask(gw)
         assert len(up.requests) == 3
 

@@ -11,9 +11,10 @@ from llmgw_middleware.config.words.kinds import (
     Dollars,
     Duration,
     Flag,
-    Key,
+    Keys,
     Manual,
     Name,
+    Priority,
     Provider,
     Text,
     Times,
@@ -23,9 +24,14 @@ from llmgw_middleware.config.words.kinds import (
     refuse,
 )
 from llmgw_middleware.config.words.timeout import TimeoutWord
+from llmgw_middleware.config.words.traffic import Results, RetryWord
 from llmgw_middleware.config.words.word import Word
 
-_Strategy = Annotated[Literal["weighted", "round-robin"], *choice("strategy", "weighted", "round-robin")]
+_STRATEGIES = ("round-robin", "weighted", "latency", "cost", "least-connections", "p2c", "sticky")
+_Strategy = Annotated[
+    Literal["round-robin", "weighted", "latency", "cost", "least-connections", "p2c", "sticky"],
+    *choice("strategy", *_STRATEGIES),
+]
 _Pool = Annotated[Literal["pool"], *choice("type", "pool")]
 
 
@@ -78,9 +84,14 @@ class BackendWord(Word):
         ),
         Manual(kind="URL or host:port", default="the provider's"),
     ] = None
-    api_key: Annotated[
-        Key | None, Field(description="The credential; write it as `${VARIABLE}` or `${file:/path}`.")
-    ] = None
+    api_keys: Annotated[
+        Keys,
+        Field(
+            alias="apiKey",
+            description="The credential; write it as `${VARIABLE}` or `${file:/path}`. Of a list the keys are used in "
+            "turn, and one that is limited or refused rests.",
+        ),
+    ] = ()
     models: Annotated[
         dict[str, Text],
         Field(
@@ -94,8 +105,20 @@ class BackendWord(Word):
     ] = None
     cost_per_token: Annotated[Dollars | None, Field(description="One price for input and output.")] = None
     price: Annotated[PriceWord | None, Field(description="Separate prices; not beside costPerToken.")] = None
+    max_in_flight: Annotated[
+        Results | None, Field(description="Requests at once, streams until their end; more go elsewhere.")
+    ] = None
+    context_window: Annotated[
+        Results | None,
+        Field(
+            description="In tokens: a prompt too long elsewhere may be moved to a backend with a larger one."
+        ),
+    ] = None
     timeout: Annotated[TimeoutWord, Field(description="Limits of time for this backend.")] = (
         TimeoutWord.model_construct()
+    )
+    retry: Annotated[RetryWord, Field(description="Repetition on this backend.")] = (
+        RetryWord.model_construct()
     )
     headers: Annotated[
         dict[str, Text],
@@ -110,6 +133,9 @@ class MemberWord(BackendWord):
     noun: ClassVar[str] = "pool member"
 
     weight: Annotated[Weight, Field(description="Its share under `strategy: weighted`.")] = 1.0
+    priority: Annotated[
+        Priority, Field(description="Lower first: the next group serves only when none of the first can.")
+    ] = 0
 
 
 def _no_pool(value: Any) -> Any:

@@ -10,6 +10,7 @@ from llmgw_middleware.config.words.backend import Target
 from llmgw_middleware.config.words.gateway import GatewayWord, GeoWord, IdentityWord
 from llmgw_middleware.config.words.kinds import Manual, Text
 from llmgw_middleware.config.words.route import RouteWord
+from llmgw_middleware.config.words.traffic import PoliciesWord
 from llmgw_middleware.config.words.word import Word
 
 
@@ -32,6 +33,9 @@ class Configuration(Word):
         Field(description="The rules, considered by priority and then in this order."),
         Manual(kind="list of routes"),
     ] = ()
+    policies: Annotated[PoliciesWord, Field(description="What happens when a backend fails.")] = (
+        PoliciesWord.model_construct()
+    )
     backends: Annotated[
         tuple[Target, ...],
         Field(description="Upstreams, and pools of them."),

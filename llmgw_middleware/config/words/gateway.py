@@ -7,12 +7,26 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from llmgw_middleware.config.words.condition import Country, PathPattern
-from llmgw_middleware.config.words.kinds import Data, Flag, HeaderName, Manual, Network, Size, Text, choice
+from llmgw_middleware.config.words.kinds import (
+    Data,
+    Duration,
+    Flag,
+    HeaderName,
+    Manual,
+    Network,
+    Size,
+    Text,
+    choice,
+    count,
+)
 from llmgw_middleware.config.words.timeout import TimeoutWord
+from llmgw_middleware.config.words.traffic import Results
 from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.model.plan import MEGABYTE
 
 _OnNoRoute = Annotated[Literal["error", "pass"], *choice("onNoRoute", "error", "pass")]
+
+Waiting = Annotated[int, *count(0, 1_000_000)]
 
 
 class GatewayWord(Word):
@@ -34,6 +48,23 @@ class GatewayWord(Word):
     timeout: Annotated[TimeoutWord, Field(description="Limits of time for every request.")] = (
         TimeoutWord.model_construct()
     )
+    max_in_flight: Annotated[
+        Results | None,
+        Field(description="Requests at once, streams until their end."),
+        Manual(default="no limit"),
+    ] = None
+    max_pending: Annotated[
+        Waiting,
+        Field(description="Requests beyond `maxInFlight` that wait; more get 503 `overloaded` at once."),
+    ] = 0
+    queue_timeout: Annotated[
+        Duration, Field(description="How long they wait, at most 1s."), Manual(default="1s")
+    ] = 1.0
+    drain_timeout: Annotated[
+        Duration,
+        Field(description="How long streams may go on once `gateway.drain()` was called."),
+        Manual(default="30s"),
+    ] = 30.0
     trusted_proxies: Annotated[
         tuple[Network, ...],
         Field(description="Peers whose X-Forwarded-For and country header are believed."),

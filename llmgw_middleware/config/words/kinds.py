@@ -177,9 +177,11 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
         wrong("an address or network such as 10.0.0.0/8, without host bits", value)
 
 
+def _secrets(value: Any) -> tuple[Secret, ...]:
+    return tuple(_secret(item) for item in value) if isinstance(value, Items) else (_secret(value),)
+
+
 def _secret(value: Any) -> Secret:
-    if isinstance(value, Items):
-        unavailable(SHAPES["apiKey"])
     if not isinstance(value, Scalar) or not isinstance(value.value, str | int | float):
         refuse("bad_value", "This takes a key as text, best as ${VARIABLE}.")
     return Secret(value.text.strip())
@@ -250,10 +252,31 @@ Weight = Annotated[
         "weight",
     ),
 ]
+Share = Annotated[
+    float,
+    *reader(
+        _quantity(quantity.share, "a share such as 50% or 0.5"),
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": r"^[0-9.]+ *%?$"},
+                REFERENCE,
+            ]
+        },
+        "share",
+    ),
+]
 Pattern = Annotated[str, *reader(_pattern, {"type": "string"}, "regular expression")]
 HeaderName = Annotated[str, *reader(_header_name, {"type": "string"}, "header name")]
 Network = Annotated[IPv4Network | IPv6Network, *reader(_network, {"type": "string"}, "network")]
-Key = Annotated[Secret, *reader(_secret, {"type": "string"}, "secret")]
+Keys = Annotated[
+    tuple[Secret, ...],
+    *reader(
+        _secrets,
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
+        "secret, or a list of them",
+    ),
+]
 UrlPath = Annotated[str, *reader(_path, {"type": "string", "pattern": r"^(/|\$\{)"}, "path")]
 Fact = Annotated[Any, *reader(_fact, {"type": ["string", "number", "boolean"]}, "text, number or boolean")]
 Data = Annotated[Any, *reader(plain, {}, "any value")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, Tag
 
@@ -30,6 +30,7 @@ from llmgw_middleware.config.words.kinds import (
     wrong,
 )
 from llmgw_middleware.config.words.timeout import TimeoutWord
+from llmgw_middleware.config.words.traffic import Commit, RetryWord
 from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.model.route import Sticky
 
@@ -56,7 +57,8 @@ def _sticky(value: Any) -> Sticky:
     )
 
 
-Commit = Annotated[str, *choice("commit", "firstToken")]
+_OnContentFilter = Annotated[Literal["stop", "next"], *choice("onContentFilter", "stop", "next")]
+_OnDisconnect = Annotated[Literal["cancel", "drain"], *choice("onDisconnect", "cancel", "drain")]
 StickyKey = Annotated[
     Sticky,
     *reader(
@@ -106,9 +108,13 @@ class StreamWord(Word):
     noun: ClassVar[str] = "stream"
 
     commit: Annotated[
-        Commit,
-        Field(description="When an answer is the caller's for good: at the first content."),
-    ] = "firstToken"
+        Commit | None,
+        Field(
+            description="When an answer is the caller's for good: at the first content; after a window of it, in which "
+            "a stream that dies is replaced unseen; or when it is whole. Latency for safety."
+        ),
+        Manual(default="firstToken"),
+    ] = None
 
 
 class RouteWord(Conditions):
@@ -170,6 +176,22 @@ class RouteWord(Conditions):
     timeout: Annotated[TimeoutWord, Field(description="Limits of time on this route.")] = (
         TimeoutWord.model_construct()
     )
+    retry: Annotated[RetryWord, Field(description="Repetition on this route.")] = RetryWord.model_construct()
+    replay_safe: Annotated[
+        Flag | None,
+        Field(description="Whether a request that may have been worked on can be sent again."),
+        Manual(default="true, but for `store: true` and operations without a dialect"),
+    ] = None
+    on_content_filter: Annotated[
+        _OnContentFilter,
+        Field(description="next: what one provider's filter refuses is put to the next backend."),
+    ] = "stop"
+    on_disconnect: Annotated[
+        _OnDisconnect,
+        Field(
+            description="drain: when the caller leaves a stream, the upstream is read to its end for the account."
+        ),
+    ] = "cancel"
     stream: Annotated[StreamWord, Field(description="How streams are relayed.")] = (
         StreamWord.model_construct()
     )

@@ -1,0 +1,66 @@
+"""What a committed attempt gives the caller: a whole answer, or a stream that has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llmgw_middleware.dialect.port import Operation
+from llmgw_middleware.exchange.attempt import Begun, Whole
+from llmgw_middleware.exchange.headers import EVENT_STREAM, STREAM_HEADERS, media_type, shown
+from llmgw_middleware.exchange.order import Order
+from llmgw_middleware.exchange.relay import End, Relay
+from llmgw_middleware.model.http import Response
+from llmgw_middleware.policy.lease import Lease
+
+
+class Answers:
+    """Makes responses. Streams are kept in ``relays`` until they end, and their leases with them."""
+
+    def __init__(self, relays: set[Relay], clock: Callable[[], float]) -> None:
+        self._relays = relays
+        self._clock = clock
+
+    def give(self, order: Order, outcome: Whole | Begun, lease: Lease) -> Response:
+        """Return the caller's response and see to it that the order is settled."""
+        if isinstance(outcome, Begun):
+            return self._stream(order, outcome, lease)
+        decision = order.decision
+        decision.outcome, decision.status = "served", outcome.status
+        decision.model_served, decision.usage = outcome.receipt.model, outcome.receipt.usage
+        order.settle()
+        return Response(
+            status=outcome.status,
+            headers=shown(outcome.headers),
+            body=outcome.receipt.body,
+            decision=decision,
+        )
+
+    def _stream(self, order: Order, begun: Begun, lease: Lease) -> Response:
+        decision, tap = order.decision, begun.tap
+        decision.status, decision.model_served = begun.reply.status, tap.model
+        decision.first_token = self._clock() - order.began
+
+        def ended(outcome: End, code: str | None) -> None:
+            if outcome == "truncated":
+                lease.truncated(self._clock())
+            lease.release()
+            self._relays.discard(relay)
+            decision.outcome, decision.code = outcome, code
+            decision.attempts[-1].outcome = code or outcome
+            decision.usage, decision.model_served = tap.usage, tap.model
+            order.settle()
+
+        relay = Relay(
+            reply=begun.reply,
+            tap=tap,
+            held=begun.held,
+            timeouts=order.timeouts_for(lease.endpoint.name),
+            caller=None if order.operation is Operation.OPAQUE else order.caller,
+            ended=ended,
+            drain=order.drain,
+        )
+        self._relays.add(relay)
+        headers = shown(begun.reply.headers)
+        if media_type(headers) == EVENT_STREAM:
+            headers += STREAM_HEADERS
+        return Response(status=begun.reply.status, headers=headers, stream=relay, decision=decision)

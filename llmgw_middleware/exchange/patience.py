@@ -1,0 +1,68 @@
+"""How long a committed stream may be silent before something has to be done about it. Time is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from llmgw_middleware.dialect.port import Piece
+from llmgw_middleware.exchange.attempt import FINISH_GRACE
+from llmgw_middleware.model.policy import Timeouts
+
+HEARTBEAT = 15.0
+"""Seconds of silence after which a comment is sent, so that proxies do not close the caller's connection."""
+
+PINGS_UNTIL = 10
+"""How many times ``streamIdle`` an upstream may live on pings and comments alone."""
+
+
+class Silence(Enum):
+    """What silence means now."""
+
+    BEAT = auto()
+    FINISHED = auto()
+    GIVEN_UP = auto()
+
+
+class Patience:
+    """Watches one stream. ``finished``: its dialect's end was seen, and only a terminator is outstanding."""
+
+    __slots__ = ("_beat", "_beat_at", "_content", "_finished", "_heard", "_idle", "_total")
+
+    def __init__(self, timeouts: Timeouts, *, now: float, beat: float | None = None) -> None:
+        self._idle = timeouts.stream_idle or float("inf")
+        self._total = now + (timeouts.stream_total or float("inf"))
+        self._beat = HEARTBEAT if beat is None else beat
+        self._heard = self._content = now
+        self._beat_at = now + self._beat
+        self._finished: float | None = None
+
+    def heard(self, pieces: Sequence[Piece], *, finished: bool, now: float) -> None:
+        """Note that the upstream sent something."""
+        self._heard, self._beat_at = now, now + self._beat
+        if any(piece.content for piece in pieces):
+            self._content = now
+        if finished and self._finished is None:
+            self._finished = now
+
+    def until(self) -> float:
+        """Return until when to wait for more."""
+        return (
+            self._finished + FINISH_GRACE if self._finished is not None else min(self._limit(), self._beat_at)
+        )
+
+    def exhausted(self, *, now: float) -> bool:
+        """Whether a stream that keeps talking has had its whole time."""
+        return now >= self._total and self._finished is None
+
+    def silence(self, *, now: float) -> Silence:
+        """Say what it means that nothing came until now."""
+        if self._finished is not None:
+            return Silence.FINISHED
+        if now >= self._limit():
+            return Silence.GIVEN_UP
+        self._beat_at = now + self._beat
+        return Silence.BEAT
+
+    def _limit(self) -> float:
+        return min(self._heard + self._idle, self._content + PINGS_UNTIL * self._idle, self._total)
