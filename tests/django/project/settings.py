@@ -7,6 +7,7 @@ SECRET_KEY = "only for tests, and as long as signatures of tokens want it"
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 USE_TZ = True
+STATIC_URL = "/static/"
 ROOT_URLCONF = "tests.django.project.urls"
 WSGI_APPLICATION = "tests.django.project.wsgi.application"
 ASGI_APPLICATION = "tests.django.project.asgi.application"
