@@ -127,12 +127,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take in that the socket is gone."""
+        self._wire = self._outbox.wire = self._poll = None
         if exc is not None and not self.closed:
             self._by_peer = True
             words = f"{type(exc).__name__}: {exc}"
             self.close(Reset(words) if self._tls is None or self._tls.ready else Unreachable(f"TLS: {words}"))
         self._end()
-        self._wire = self._outbox.wire = self._poll = None
         if self.on_lost is not None:
             self.on_lost(self)
 
