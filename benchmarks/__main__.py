@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from benchmarks import results
@@ -36,6 +37,7 @@ def names(asked: list[str]) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     """Run the scenarios; returns 1 when one could not be measured. A missed target is a result, not a failure."""
     asked = arguments(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves the blocks, which end what was started
     failed = 0
     for name in names(asked.scenario):
         print(f"\n{name}: {about(name)}", flush=True)

@@ -13,7 +13,7 @@ ADDED = Target(bound=200.0, text="≤ +200 µs")
 
 
 def hosts(lab: Lab) -> list[Line]:
-    """Django and Flask under gunicorn with 32 threads, against the same host answering a constant."""
+    """Django and Flask under gunicorn with 32 threads and the default transport, against a constant answer."""
     lines = []
     for framework in ("django", "flask"):
         if missing := [each for each in (framework, "gunicorn") if importlib.util.find_spec(each) is None]:
