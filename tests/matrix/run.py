@@ -2,13 +2,14 @@
 
 Each pair of a Python and a Django gets an environment of its own, ``.venv-matrix-PYTHON-django-DJANGO``, which is kept.
 A version that is not here is named and left out. ``results.md`` beside this file tells what ran and how it went.
-Words after the command are pytest's: ``make matrix WORDS='-k django'``.
+``make matrix WORDS='3.12/6 -k django'`` runs one pair and a part of the tests.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -48,23 +49,37 @@ Tally = dict[tuple[str, str], Counter[str]]
 
 
 def main(words: Sequence[str]) -> int:
-    """Run all pairs; return 0 if every test that ran has passed."""
-    told, worst = [HEAD], 0
-    for python, django in PAIRS:
+    """Run the pairs that ``words`` name (``3.12/6``), or all; return 0 if every test that ran has passed.
+
+    The other words are pytest's. What ``results.md`` tells of other pairs stays.
+    """
+    chosen = [pair for pair in PAIRS if "/".join(pair) in words] or PAIRS
+    others = [word for word in words if tuple(word.split("/")) not in PAIRS]
+    told, worst = sections(), 0
+    for python, django in chosen:
         name = f"Python {python}, Django {django}"
         interpreter = found(python)
         if interpreter is None:
             say(f"{name}: left out, there is no Python {python} on this machine")
-            told.append(f"\n## {name}\n\nNot run: there is no Python {python} on this machine.\n")
+            told[name] = f"Not run: there is no Python {python} on this machine.\n"
             continue
         say(name)
         report = ROOT / ".pytest_cache" / f"matrix-{python}-{django}.xml"
-        code = run(prepared(interpreter, python, django), report, words)
+        code = run(prepared(interpreter, python, django), report, others)
         worst = max(worst, code)
-        told.append(f"\n## {name}\n\n{versions(python, django)}\n\n{table(tallied(report))}")
-    RESULTS.write_text("".join(told))
+        only = f"Only `{shlex.join(others)}`.\n\n" if others else ""
+        told[name] = f"{versions(python, django)}\n\n{only}{table(tallied(report))}"
+    RESULTS.write_text(HEAD + "".join(f"\n## {name}\n\n{text}" for name, text in sorted(told.items())))
     say(f"written: {RESULTS.relative_to(ROOT)}")
     return worst
+
+
+def sections() -> dict[str, str]:
+    """Return what was told before, by pair."""
+    if not RESULTS.exists():
+        return {}
+    parts = RESULTS.read_text().split("\n## ")[1:]
+    return {name: text for name, _, text in (part.partition("\n\n") for part in parts)}
 
 
 def say(text: str) -> None:

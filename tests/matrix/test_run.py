@@ -47,11 +47,25 @@ def test_a_shim_that_starts_another_version_is_passed_over(monkeypatch, tmp_path
     assert run.found("3.99") is None
 
 
-def test_a_version_that_is_left_out_is_told(monkeypatch, tmp_path: Path, capsys):
+@pytest.fixture
+def results(monkeypatch, tmp_path: Path) -> Path:
+    """A results file of the test's own, in a place without any Python."""
     monkeypatch.setattr(run, "found", lambda _: None)
-    monkeypatch.setattr(run, "RESULTS", run.ROOT / "results.md")
-    written: list[str] = []
-    monkeypatch.setattr(Path, "write_text", lambda _, text: written.append(text))
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "results.md")
+    return tmp_path / "results.md"
+
+
+def test_a_version_that_is_left_out_is_told(results: Path, capsys):
     assert run.main([]) == 0
     assert "Python 3.12, Django 6: left out" in capsys.readouterr().out
-    assert written[0].count("Not run: there is no Python") == len(run.PAIRS)
+    assert results.read_text().count("Not run: there is no Python") == len(run.PAIRS)
+
+
+def test_one_pair_can_be_run_and_what_is_told_of_others_stays(results: Path):
+    results.write_text("# What ran\n\n## Python 3.11, Django 5.2\n\nAll well.\n")
+    assert run.main(["3.12/6"]) == 0
+    assert results.read_text().partition("\n## ")[2] == (
+        "Python 3.11, Django 5.2\n\nAll well.\n"
+        "\n## Python 3.12, Django 6\n\nNot run: there is no Python 3.12 on this machine.\n"
+    )
