@@ -34,6 +34,8 @@ class KeyRing:
 
     def usable(self, now: float, *, besides: int | None = None) -> bool:
         """Whether a key, other than ``besides``, does not rest."""
+        if len(self._rests) == 1:  # the usual case, asked for every request
+            return besides != 0 and not self._rests[0].active(now)
         return any(i != besides and not rest.active(now) for i, rest in enumerate(self._rests))
 
     def cool(self, index: int, now: float, hint: float | None) -> float:

@@ -72,6 +72,8 @@ class Target:
 
     def repeat(self, endpoint: Endpoint, *, tried: Trail, now: float) -> Lease | Blocked:
         """Return a lease of the same endpoint again, as ``Again`` asks for; or why that cannot be now."""
+        if endpoint.condition.why_not(now + EARLY) is not None:
+            return self._blocked((endpoint,), Trail(), now)
         return self._lease(endpoint, tried, now + EARLY) or self._blocked((endpoint,), Trail(), now)
 
     def other_usable(self, *, tried: Trail, now: float) -> bool:
@@ -86,16 +88,22 @@ class Target:
         """Return the first group with usable members; in panic, the first with members that are only unhealthy."""
         panic: Sequence[Endpoint] = ()
         for group in self._groups:
-            reasons = [_why_not(e, tried, now) for e in group]
-            usable = [e for e, why in zip(group, reasons, strict=True) if why is None]
+            usable: list[Endpoint] = []
+            unhealthy: list[Endpoint] = []
+            for endpoint in group:
+                why = _why_not(endpoint, tried, now)
+                if why is None:
+                    usable.append(endpoint)
+                elif why != "tried":
+                    tried.note(endpoint.name, why)
+                    if why == "unhealthy":
+                        unhealthy.append(endpoint)
             if usable:
                 return usable
-            panic = panic or [e for e, why in zip(group, reasons, strict=True) if why == "unhealthy"]
+            panic = panic or unhealthy
         return panic
 
     def _lease(self, endpoint: Endpoint, tried: Trail, now: float) -> Lease | None:
-        if endpoint.condition.why_not(now) is not None:
-            return None
         permit, key = endpoint.condition.breaker.admit(now), endpoint.condition.keys.pick(now)
         if permit is None or key is None:
             return None

@@ -96,7 +96,7 @@ class RetryMachine:
         trail: Trail | None = None,
         on_content_filter: Literal["stop", "next"] = "stop",
     ) -> None:
-        self._rules = rules.over(DEFAULT_RETRY)
+        self._rules = rules if rules.complete else rules.over(DEFAULT_RETRY)
         self._fallback = fallback
         self._last = not has_next_target
         self._trail = Trail() if trail is None else trail

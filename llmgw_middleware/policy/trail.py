@@ -14,10 +14,10 @@ class Trail:
     may not be asked again by this request at all (it was silent, or a target that is finished with had it).
     ``seen``: backends that were sent at least one attempt. ``failed``: backends whose breaker has heard of a failure of this request; it
     hears of no second one. ``larger_than``: tokens; set once the request was too long for a backend. ``error``: what the last
-    failure would have the caller told.
+    failure would have the caller told. ``passed_over``: endpoints that could not be asked when their turn came, and why.
     """
 
-    __slots__ = ("_barred", "_tried", "error", "failed", "larger_than", "seen")
+    __slots__ = ("_barred", "_tried", "error", "failed", "larger_than", "passed_over", "seen")
 
     def __init__(self) -> None:
         self._tried: set[str] = set()
@@ -26,6 +26,7 @@ class Trail:
         self.failed: set[str] = set()
         self.larger_than: int | None = None
         self.error: GatewayError | None = None
+        self.passed_over: list[tuple[str, str]] = []
 
     def __repr__(self) -> str:
         return f"<Trail [tried {sorted(self._tried)}, barred {sorted(self._barred)}]>"
@@ -42,6 +43,11 @@ class Trail:
     def add(self, name: str) -> None:
         """Note that ``name`` is asked in this round."""
         self._tried.add(name)
+
+    def note(self, name: str, why: str) -> None:
+        """Note that ``name`` was passed over."""
+        if (name, why) not in self.passed_over:
+            self.passed_over.append((name, why))
 
     def bar(self, name: str) -> None:
         """Never ask ``name`` again for this request."""
