@@ -28,9 +28,9 @@ def model_asked(facts: Facts) -> str | None:
     return facts.body.text("model") if facts.body.readable else None
 
 
-def admit(chooser: Chooser, operation: Operation, facts: Facts) -> None:
-    """Refuse what the route does not offer; raises GatewayError."""
-    route, asked = chooser.route, model_asked(facts)
+def admit(chooser: Chooser, operation: Operation, facts: Facts, asked: str | None) -> None:
+    """Refuse what the route does not offer; raises GatewayError. ``asked`` is the model."""
+    route = chooser.route
     if route.models and not _offers(route.models, asked):
         raise Forbidden(
             f"Route {route.name!r} does not offer model {asked!r}.", code="model_not_allowed", param="model"

@@ -149,7 +149,7 @@ def _routed(
         operation = operation_asked(facts)
         if _has_body(facts, operation):
             facts.body.fields()  # raises what is wrong with it
-        admit(chooser, operation, facts)
+        admit(chooser, operation, facts, model_asked(facts))
     except GatewayError as error:
         return replace(seen, outcome="error", error=error)
     choice = chooser.choose(facts, chance=chance)

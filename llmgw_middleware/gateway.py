@@ -8,7 +8,6 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Literal, TypeVar, overload
 
 from llmgw_middleware.admission import admit, denial, model_asked, operation_asked, replay_safe
@@ -257,9 +256,9 @@ class _Passage:
         """Refuse what the route denies or does not offer, and what there is no room for."""
         if route.answer is not None:
             raise denial(route.answer)
-        self.decision.model_asked = model_asked(facts)
+        asked = self.decision.model_asked = model_asked(facts)
         chooser = self._snapshot.choosers[route.name]
-        admit(chooser, operation, facts)
+        admit(chooser, operation, facts, asked)
         plan = self._snapshot.plan
         await self._bound.gate.enter(
             plan.max_in_flight, pending=plan.max_pending, patience=plan.queue_timeout
@@ -344,7 +343,9 @@ class _Passage:
         decision, headers = self.decision, (*answer.headers, *more)
         if self._snapshot.plan.debug_headers or decision.identity.attributes.get("staff") is True:
             headers += decision_headers(decision, elapsed=self._clock() - self._began)
-        return replace(answer, headers=headers, decision=decision)
+        return Response(
+            status=answer.status, headers=headers, body=answer.body, stream=answer.stream, decision=decision
+        )
 
     def fail(self, error: GatewayError) -> Response:
         """Tell the caller of an error, in the caller's dialect."""

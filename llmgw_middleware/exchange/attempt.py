@@ -35,7 +35,7 @@ _FAULTS: tuple[tuple[type[Exception], FaultKind], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every request: frozen would cost three times as much
 class Whole:
     """A complete answer. The connection has been let go."""
 
@@ -44,7 +44,7 @@ class Whole:
     receipt: Receipt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every request: frozen would cost three times as much
 class Begun:
     """A stream whose first content is there: committed. Whoever holds it closes ``reply``."""
 

@@ -51,6 +51,7 @@ class Exchange:
     async def run(self, order: Order) -> Response:
         """Ask the order's targets in turn until one commits; raises what the caller is told when none does."""
         trail = Trail()
+        order.decision.skipped = trail.passed_over
         last = len(order.targets) - 1
         for place, target in enumerate(order.targets):
             machine = RetryMachine(
@@ -70,14 +71,11 @@ class Exchange:
     ) -> Response | None:
         """Go through one target; None when the next one is to be asked."""
         course = _Course(order, target, trail, self._clock, self._chance)
-        if target.is_pool:
-            order.decision.skipped += target.passed_over(now=self._clock())
         lease = course.lease()
         while True:
             if isinstance(lease, Blocked):
-                order.decision.skipped += [
-                    row for row in lease.passed_over if row not in order.decision.skipped
-                ]
+                for name, why in lease.passed_over:
+                    trail.note(name, why)
                 move: Move = machine.blocked(lease)
             else:
                 outcome = await self._attempt(order, target, lease)

@@ -16,7 +16,7 @@ from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.pool import Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class Order:
     """What is wanted, of whom, by when, and who is told at the end.
 

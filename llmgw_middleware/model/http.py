@@ -18,7 +18,7 @@ async def anonymous() -> Identity:
     return ANONYMOUS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class Request:
     """A downstream request whose body has been read.
 
@@ -70,7 +70,7 @@ class Stream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class Response:
     """An answer to the caller: either ``body`` or, if ``stream`` is set, its chunks."""
 

@@ -67,6 +67,20 @@ class RetryRules:
     budget_ratio: float | None = None
     budget_minimum: float | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether every key has a value."""
+        return (
+            self.max_attempts is not None
+            and self.backoff is not None
+            and self.initial_interval is not None
+            and self.max_interval is not None
+            and self.jitter is not None
+            and self.retry_on is not None
+            and self.budget_ratio is not None
+            and self.budget_minimum is not None
+        )
+
     def over(self, lower: RetryRules) -> RetryRules:
         """Return these rules, with ``lower``'s where nothing was said."""
         return RetryRules(

@@ -32,7 +32,7 @@ class Malformed(TransportError):
     """The answer is not HTTP: framing, lengths, chunks, too many or too long headers, bytes missing from the body."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class Call:
     """A request to an upstream. Header names are lower case; ``host`` and ``content-length`` are the transport's."""
 
