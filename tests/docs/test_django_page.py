@@ -152,7 +152,11 @@ def test_the_servers_of_production_serve_the_same_site(project: Path, mock: None
     bind = "--bind fd://{}" if program == "gunicorn" else "--fd {}"
 
     def line(_: int, fd: int) -> list[str]:
-        return ["/bin/sh", "-c", f"cd {project} && exec {BIN}/{command} {bind.format(fd)}"]
+        return [
+            "/bin/sh",
+            "-c",
+            f"unset DJANGO_SETTINGS_MODULE LLMGW_CONFIG && cd {project} && exec {BIN}/{command} {bind.format(fd)}",
+        ]
 
     with serve_process(line, {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}) as server:
         asked = PAGE.files["ask.py"].replace("8000", str(server.port))

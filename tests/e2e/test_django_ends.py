@@ -10,6 +10,7 @@ import pytest
 from llmgw_middleware.testing.upstream import chat as completion
 from llmgw_middleware.testing.upstream import stream
 from tests.e2e.django_servers import GRACE, OFTEN, SELDOM, Site, chat, site
+from tests.e2e.leaving import skip_where_no_stream_ends
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,7 @@ def test_an_idle_server_ends_within_three_seconds(running: Site):
 
 
 def test_a_live_stream_holds_the_end_no_longer_than_the_grace_and_never_looks_finished(running: Site):
+    skip_where_no_stream_ends(running.kind)
     running.upstream.script(stream("a", stall_after=1))
     with running.caller() as caller:
         caller.send_request(body=chat(stream=True))
