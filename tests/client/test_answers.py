@@ -138,10 +138,13 @@ def test_a_retry_happens_below_the_client(upstream):
 
 @pytest.mark.parametrize("wait", [0.05, 0.3], ids=["shorter than a look", "longer than a look"])
 def test_a_read_timeout_ends_the_wait_and_lets_the_upstream_go(gateway, upstream, wait):
+    upstream.script(chat("the first request, which loads what is loaded when needed"))
     upstream.default(raw(Silence()))
-    with gateway.client() as client, pytest.raises(httpx.ReadTimeout, match="read timeout"):
-        client.post(CHAT, json=ASKED, timeout=wait)
-    upstream.wait_left(0, 1.0)
+    with gateway.client() as client:
+        client.post(CHAT, json=ASKED)
+        with pytest.raises(httpx.ReadTimeout, match="read timeout"):
+            client.post(CHAT, json=ASKED, timeout=wait)
+    upstream.wait_left(1, 5.0)
 
 
 async def test_a_read_timeout_ends_an_asynchronous_wait_as_well(gateway, upstream):
