@@ -8,6 +8,10 @@ from typing import Self
 
 from llmgw_middleware.asgi.shapes import Receive
 
+SOON = 0.02
+"""Seconds after which the watch begins. What is answered sooner, an error above all, needs none and is spared the task;
+who left in the meantime is noticed then."""
+
 
 class Presence:
     """Reads ``receive()`` beside the task that entered it and cancels that task when the caller leaves.
@@ -24,6 +28,7 @@ class Presence:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._watch: asyncio.Task[None] | None = None
         self.left = False
 
     def __repr__(self) -> str:
@@ -35,19 +40,24 @@ class Presence:
             raise RuntimeError("a caller can only be watched from a task")
         self._owner = owner
         self._cancelling = owner.cancelling()
-        self._watch = asyncio.create_task(self._until_left())
+        self._timer = asyncio.get_running_loop().call_later(SOON, self._begin)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._watch.cancel()
-        await asyncio.wait([self._watch])
-        failure = None if self._watch.cancelled() else self._watch.exception()
-        if failure is not None and kind is None:
-            raise failure
+        self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
+            failure = None if self._watch.cancelled() else self._watch.exception()
+            if failure is not None and kind is None:
+                raise failure
         ours = self.left and self._owner.uncancel() <= self._cancelling
         return ours and kind is not None and issubclass(kind, asyncio.CancelledError)
+
+    def _begin(self) -> None:
+        self._watch = asyncio.create_task(self._until_left())
 
     def leave(self) -> None:
         """Take the caller for gone: one that reads nothing any more is."""

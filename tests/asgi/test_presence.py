@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from llmgw_middleware.asgi import presence as presence_module
 from llmgw_middleware.asgi.presence import Presence
 
 GONE = {"type": "http.disconnect"}
@@ -81,14 +82,15 @@ async def test_a_cancellation_from_outside_and_a_caller_who_left_at_once_is_the_
         await task
 
 
-async def test_a_server_that_fails_to_tell_is_heard():
+async def test_a_server_that_fails_to_tell_is_heard(monkeypatch):
+    monkeypatch.setattr(presence_module, "SOON", 0.0)
     line = Line(fails=RuntimeError("receive is broken"))
 
     async def work():
         async with Presence(line.receive):
             line.left.set()
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            for _ in range(5):
+                await asyncio.sleep(0)
 
     with pytest.raises(RuntimeError, match="receive is broken"):
         await work()
@@ -112,3 +114,11 @@ def test_it_needs_a_task():
     entering = Presence(receive).__aenter__()
     with pytest.raises(RuntimeError):
         entering.send(None)
+
+
+async def test_what_is_done_at_once_needs_no_watch():
+    line = Line()
+    before = asyncio.all_tasks()
+    async with Presence(line.receive) as presence:
+        assert asyncio.all_tasks() == before
+    assert presence.left is False
