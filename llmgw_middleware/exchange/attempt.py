@@ -164,6 +164,12 @@ async def _next_pieces(reply: Reply, tap: StreamTap, until: float) -> Sequence[P
         if not tap.finished:
             raise
         data = b""
+    except TransportError:
+        # However the connection ended: a stream that had begun is cut off, and another backend goes first.
+        if not tap.finished:
+            tap.fault = Fault(kind=FaultKind.TRUNCATED)
+            return ()
+        data = b""
     return tap.feed(data) if data else tap.close()
 
 

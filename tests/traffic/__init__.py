@@ -1,0 +1,1 @@
+"""Traffic as its users meet it: over real sockets, before scripted providers."""
