@@ -133,8 +133,7 @@ class Connection(asyncio.BufferedProtocol):
             words = f"{type(exc).__name__}: {exc}"
             self.close(Reset(words) if self._tls is None or self._tls.ready else Unreachable(f"TLS: {words}"))
         self._end()
-        if self.on_lost is not None:
-            self.on_lost(self)
+        self.forget()
 
     def pause_writing(self) -> None:
         """Send no more of a long body for now."""
@@ -146,6 +145,12 @@ class Connection(asyncio.BufferedProtocol):
             self._outbox.unchoke()
         except TransportError as fault:
             self.close(fault)
+
+    def forget(self) -> None:
+        """Tell that the socket is gone, once. uvloop does not when a connection's making is cancelled at its end."""
+        told, self.on_lost = self.on_lost, None
+        if told is not None:
+            told(self)
 
     # What a caller does.
 

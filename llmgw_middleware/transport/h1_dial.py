@@ -115,11 +115,11 @@ async def _to(address: str, port: int, make: Callable[[], Connection]) -> Connec
     connection = make()
     try:
         await asyncio.get_running_loop().create_connection(lambda: connection, address, port)
-    except OSError as error:
+    except BaseException as error:
         connection.close()
-        raise Unreachable(f"{address} port {port}: {error}") from error
-    except BaseException:
-        connection.close()
+        connection.forget()
+        if isinstance(error, OSError):
+            raise Unreachable(f"{address} port {port}: {error}") from error
         raise
     return connection
 

@@ -92,10 +92,10 @@ class Pool:
 
     def give_back(self, connection: Connection, idle: float) -> None:
         """Take a connection whose answer is done, for the next who waits or to rest ``idle`` seconds."""
+        if not connection.served:  # tickets come with the first answer, and asking for them costs a copy
+            self._session = connection.session or self._session
         if not connection.rest():
             return
-        if connection.served == 1:  # tickets come with the first answer, and asking for them costs a copy
-            self._session = connection.session or self._session
         if idle <= 0 or self._closed:
             connection.close()
             return

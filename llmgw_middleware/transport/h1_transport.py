@@ -96,6 +96,7 @@ class H1Transport:
         while self._wired:
             self._emptied = self._emptied or asyncio.get_running_loop().create_future()
             await asyncio.shield(self._emptied)
+        await asyncio.sleep(0)  # asyncio closes a socket after it said that it is gone
 
     # Making.
 
