@@ -10,6 +10,20 @@ from pathlib import Path
 
 OPENSSL = shutil.which("openssl")
 
+# What a strict client asks of certificates (RFC 5280, 4.2.1), whatever the system's own configuration says.
+LEAF = "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\nkeyUsage=critical,digitalSignature\n"
+CONFIG = """
+[req]
+distinguished_name=name
+x509_extensions=root
+[name]
+[root]
+basicConstraints=critical,CA:TRUE
+keyUsage=critical,keyCertSign
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
@@ -43,14 +57,24 @@ class Authority:
         """A certificate for ``names``; with ``days`` below zero it ended in the past."""
         made = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         request, extension = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
-        extension.write_text(f"subjectAltName={names}\n")
+        extension.write_text(f"subjectAltName={names}\n{LEAF}")
         self._openssl("req", *self._new(made.key), "-subj", f"/CN={name}", "-out", request)
         signing = ["-CA", self._root.chain, "-CAkey", self._root.key, "-CAcreateserial", "-days", str(days)]
         self._openssl("x509", "-req", "-in", request, *signing, "-extfile", extension, "-out", made.chain)
         return made
 
     def _new(self, key: Path) -> tuple[str | Path, ...]:
-        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key)
+        return (
+            "-config",
+            self._config,
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-keyout",
+            key,
+        )
 
     def _openssl(self, *arguments: str | Path) -> None:
         subprocess.run([str(OPENSSL), *map(str, arguments)], check=True, capture_output=True)
