@@ -45,6 +45,8 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._root = Certificate(folder / "root.pem", folder / "root.key")
+        self._config = folder / "openssl.cnf"
+        self._config.write_text(CONFIG)
         self._openssl(
             "req", "-x509", *self._new(self._root.key), "-subj", "/CN=root", "-out", self._root.chain
         )
