@@ -61,7 +61,15 @@ class Authority:
         request, extension = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
         extension.write_text(f"subjectAltName={names}\n{LEAF}")
         self._openssl("req", *self._new(made.key), "-subj", f"/CN={name}", "-out", request)
-        signing = ["-CA", self._root.chain, "-CAkey", self._root.key, "-CAcreateserial", "-days", str(days)]
+        signing: list[str | Path] = [
+            "-CA",
+            self._root.chain,
+            "-CAkey",
+            self._root.key,
+            "-CAcreateserial",
+            "-days",
+            str(days),
+        ]
         self._openssl("x509", "-req", "-in", request, *signing, "-extfile", extension, "-out", made.chain)
         return made
 
