@@ -150,9 +150,13 @@ class RetryMachine:
         return self._onward()
 
     def blocked(self, blocked: Blocked) -> NextTarget | GiveUp:
-        """Say what is next when nobody of the target could be leased."""
-        if self._trail.error is None:
-            self._trail.error = blocked.error()
+        """Say what is next when nobody of the target could be leased.
+
+        What a backend answered comes before what kept others from being asked; of those, the one that may be over first.
+        """
+        error, before = blocked.error(), self._trail.error
+        if before is None or (not self._trail.seen and _hint(error) < _hint(before)):
+            self._trail.error = error
         return self._onward()
 
     def _note(
@@ -207,3 +211,7 @@ def _status(fault: Fault) -> int | None:
     if fault.status is not None and fault.status >= _ERRORS_FROM:
         return fault.status
     return _STATUS_OF.get(fault.kind)
+
+
+def _hint(error: GatewayError) -> float:
+    return float("inf") if error.retry_after is None else error.retry_after

@@ -1,8 +1,7 @@
 import pytest
 
 from llmgw_middleware.model.fault import Fault, FaultKind
-from llmgw_middleware.policy.classify import VERDICTS, error_for
-from llmgw_middleware.policy.retry import GiveUp, NextBackend, NextTarget, RetryMachine
+from llmgw_middleware.policy.classify import VERDICTS, error_for, hint_of
 
 # The classification table: kind, counts as failure, another backend may be asked, status, code.
 TABLE = [
@@ -71,9 +70,37 @@ def test_a_gateway_timeout_upstream_stays_one():
     assert error_for(Fault(kind=FaultKind.FAILED, status=504)).status_code == 504
 
 
+# Who may be asked after it: the same backend, only if it may be sent twice, only if nobody else is left, another.
+COURSES = {
+    FaultKind.UNREACHABLE: "same other unsent",
+    FaultKind.RATE_LIMITED: "same other",
+    FaultKind.QUOTA: "other",
+    FaultKind.OVERLOADED: "same other",
+    FaultKind.FAILED: "same replay other",
+    FaultKind.RESET: "same replay other",
+    FaultKind.SILENT: "other",
+    FaultKind.UNAUTHORIZED: "other",
+    FaultKind.NO_MODEL: "other",
+    FaultKind.CONTEXT_LENGTH: "other larger",
+    FaultKind.CONTENT_FILTER: "",
+    FaultKind.REFUSED: "",
+    FaultKind.REDIRECT: "other",
+    FaultKind.PROTOCOL: "other",
+    FaultKind.TRUNCATED: "same replay elsewhere_first other",
+}
+
+
 @pytest.mark.parametrize("kind", FaultKind, ids=lambda k: k.name)
-def test_what_comes_next_follows_the_table(kind):
-    fault = Fault(kind=kind, status=400)
-    expected = (NextBackend, NextTarget) if VERDICTS[kind].other else (GiveUp, GiveUp)
-    moves = (RetryMachine(fallback=True).record(fault), RetryMachine(fallback=False).record(fault))
-    assert tuple(type(move) for move in moves) == expected
+def test_who_may_be_asked_after_it(kind):
+    verdict, words = VERDICTS[kind], COURSES[kind].split()
+    for word in ("same", "replay", "elsewhere_first", "other", "larger"):
+        assert getattr(verdict, word) is (word in words)
+    assert verdict.sent is ("unsent" not in words)
+
+
+@pytest.mark.parametrize(
+    ("hint", "seconds"),
+    [(None, None), (0.0, 0.0), (2.5, 2.5), (-1.0, None), (float("inf"), None), (float("nan"), None)],
+)
+def test_only_a_sensible_hint_is_one(hint, seconds):
+    assert hint_of(Fault(kind=FaultKind.RATE_LIMITED, retry_after=hint)) == seconds
