@@ -26,6 +26,9 @@ MAX_REPLY = 64 * 1024 * 1024
 FINISH_GRACE = 2.0
 """Seconds that a stream whose end was seen may take to send its terminator."""
 
+PINGS_UNTIL = 10
+"""How many times ``streamIdle`` an upstream may live on pings and comments alone."""
+
 _FAULTS: tuple[tuple[type[Exception], FaultKind], ...] = (
     (Unreachable, FaultKind.UNREACHABLE),
     (Malformed, FaultKind.PROTOCOL),
@@ -136,7 +139,7 @@ class Attempt:
         tap = self._talk.tap(show_usage=self._order.show_usage)
         hold = Hold(self._order.commit)
         clock = asyncio.get_running_loop().time
-        until = first
+        until = spoken = first
         while True:
             pieces = await _next_pieces(reply, tap, until)
             now = clock()
@@ -145,16 +148,19 @@ class Attempt:
                 return tap.fault
             if committed or tap.done:
                 return Begun(reply, tap, hold.pieces)
-            until = self._until(tap, hold, first=first, now=now)
+            if any(piece.content for piece in pieces):
+                spoken = now
+            until = self._until(tap, hold, first=first, spoken=spoken, now=now)
 
-    def _until(self, tap: StreamTap, hold: Hold, *, first: float, now: float) -> float:
-        """Return until when the next event has to come."""
+    def _until(self, tap: StreamTap, hold: Hold, *, first: float, spoken: float, now: float) -> float:
+        """Return until when the next event has to come. ``spoken``: when the last content came."""
         if tap.finished:
             # The whole answer is held, in one chunk with its finish: the terminator is not waited for long.
             return min(self._end, now + FINISH_GRACE)
-        if hold.has_content and self._timeouts.stream_idle is not None:
-            return min(self._end, now + self._timeouts.stream_idle)
-        return self._end if hold.has_content else first
+        if not hold.has_content:
+            return first
+        idle = self._timeouts.stream_idle
+        return self._end if idle is None else min(self._end, now + idle, spoken + PINGS_UNTIL * idle)
 
 
 async def _next_pieces(reply: Reply, tap: StreamTap, until: float) -> Sequence[Piece]:

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from llmgw_middleware.dialect.port import Piece
-from llmgw_middleware.exchange.attempt import FINISH_GRACE
+from llmgw_middleware.exchange.attempt import FINISH_GRACE, PINGS_UNTIL
 from llmgw_middleware.model.policy import Timeouts
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment is sent, so that proxies do not close the caller's connection."""
-
-PINGS_UNTIL = 10
-"""How many times ``streamIdle`` an upstream may live on pings and comments alone."""
 
 
 class Silence(Enum):

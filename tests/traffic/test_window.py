@@ -102,3 +102,16 @@ async def test_a_short_answer_is_not_kept_waiting_for_the_window(llmgw_upstream)
     async with gateway(patient) as gw:
         heard, _ = await hear(gw, stream=True)
     assert heard.text == TEXT
+
+
+@pytest.mark.parametrize("commit", [{"window": "20s"}, "full"], ids=["window", "full"])
+async def test_pings_do_not_keep_a_held_stream_alive(llmgw_faults, commit):
+    pings = [step for _ in range(1000) for step in (Pause(0.02), b"8\r\n: ping\n\n\r\n")]
+    llmgw_faults.primary.default(begun("Half of ") + raw(*pings))
+    llmgw_faults.fallback.default(GOOD)
+    held = config(llmgw_faults, commit, timeout={"read": "8s"})
+    held["gateway"]["timeout"]["streamIdle"] = "50ms"
+    async with gateway(held) as gw:
+        heard, decision = await hear(gw, stream=True)
+    assert (heard.text, heard.errors) == (TEXT, ())
+    assert [a.outcome for a in decision.attempts] == ["upstream_timeout", "served"]
