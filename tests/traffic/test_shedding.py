@@ -168,3 +168,19 @@ async def test_on_disconnect_drain_the_usage_is_accounted_all_the_same(llmgw_ups
         assert decision.usage.output == 1
         assert bound(gw).gate.inside == 0
     assert llmgw_upstream.left == {}
+
+
+@pytest.mark.parametrize("end", ["drain", "aclose"])
+async def test_the_end_of_the_process_ends_reading_for_the_account(llmgw_upstream, end):
+    llmgw_upstream.default(HALF + raw(Silence()))
+    asked = config(llmgw_upstream.url, route={"onDisconnect": "drain"})
+    async with gateway(asked) as gw:
+        response = await ask(gw, stream=True)
+        await anext(stream_of(response))
+        await stream_of(response).aclose()
+        if end == "drain":
+            assert await gw.drain(0)
+            assert bound(gw).gate.inside == 0
+    await asyncio.to_thread(llmgw_upstream.wait_open, 0)
+    assert [decision.outcome for decision in gw.recorder] == ["cancelled"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}

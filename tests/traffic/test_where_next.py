@@ -195,6 +195,21 @@ async def test_what_is_skipped_is_in_the_record(three):
     assert ("limited", "cooling") in response.decision.skipped
 
 
+@pytest.mark.parametrize("fallback", [True, False], ids=["with fallback", "without"])
+async def test_when_everybody_rests_for_a_moment_the_request_waits_for_the_first(three, fallback):
+    one, two, _ = three
+    for upstream, wait in ((one, "150"), (two, "4000")):
+        upstream.script(error(429, headers={"retry-after-ms": wait}))
+        upstream.default(chat())
+    members = [backend("one", one.url, priority=1), backend("two", two.url, priority=2)]
+    rules = {"retry": {"maxAttempts": 3}}
+    async with gateway(chat_config(pool(*members, fallback=fallback), policies=rules)) as gw:
+        response = await ask(gw)
+    assert response.decision is not None
+    asked = [attempt.backend for attempt in response.decision.attempts]
+    assert (response.status, asked) == (200, ["one", "two", "one"] if fallback else ["one", "one"])
+
+
 async def test_a_thousand_callers_leave_at_random_and_nothing_is_left_of_them(three):
     rng = seeded_rng(7)
     for upstream, script in zip(
