@@ -16,7 +16,7 @@ from llmgw_middleware.errors import ConfigError
 
 PORT = 8080
 GRACE = 30
-"""Seconds that live streams get to end after SIGTERM."""
+"""Seconds that connections get to end after SIGTERM, after a single worker's gateway has been drained."""
 
 
 def add(parser_group: Any) -> None:
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         application, tuple(map(str, args.files)), app=args.app, identify=args.identify
     )
     served = factory()  # fails here, not in a worker that has been asked to listen
+    gateway = served.gateway
     several = args.workers > 1
     config = uvicorn.Config(
         factory if several else served,
@@ -74,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
             sock.listen(config.backlog)  # callers wait until the first worker is there
             Multiprocess(config, sockets=[sock]).run()
     else:
-        uvicorn.Server(config).run()
+        from llmgw_middleware.cli.draining import DrainingServer
+
+        DrainingServer(config, gateway).run()
     return 0
 
 

@@ -16,8 +16,9 @@ from llmgw_middleware.asgi.middleware import LLMGatewayMiddleware
 from llmgw_middleware.cli import main, serve
 from llmgw_middleware.errors import ConfigError
 from llmgw_middleware.testing.answers import chat
+from llmgw_middleware.testing.streams import stream
 from llmgw_middleware.testing.upstream import ScriptedUpstream
-from tests.e2e.gateways import WHOLE, config_for
+from tests.e2e.gateways import STREAMED, WHOLE, config_for
 from tests.e2e.servers import ROOT, RawCaller
 
 TIMEOUT = 20.0
@@ -106,6 +107,21 @@ class TestAlone:
         assert process.returncode == 0
         assert "Application shutdown complete" in rest
         assert "Traceback" not in rest
+
+    def test_live_streams_are_told_that_the_server_ends(self, folder, upstream):
+        (folder / "llmgw.yaml").write_text(json.dumps(config_for(upstream.url, drainTimeout="100ms")))
+        upstream.script(stream("token", stall_after=1))
+        with served(folder) as (port, process):
+            ready(process)
+            with RawCaller(port) as caller:
+                caller.send_request(body=STREAMED)
+                caller.read_until(b"token")
+                process.terminate()
+                goodbye = caller.read_until(b"0\r\n\r\n")
+            process.communicate(timeout=TIMEOUT)
+        assert b"draining" in goodbye
+        assert b"[DONE]" not in goodbye
+        assert process.returncode == 0
 
     def test_several_workers_serve_and_end_together(self, folder, upstream):
         upstream.default(chat("hello"))
