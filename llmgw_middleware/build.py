@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.health import HealthVerdict
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.snapshot import Snapshot
+from llmgw_middleware.transport.environment import EnvironmentTransport, proxies_of
+from llmgw_middleware.transport.h1_transport import H1Transport
 from llmgw_middleware.transport.port import Transport
 
 Source = Mapping[str, Any] | str | Path | Sequence[Any]
@@ -59,7 +62,8 @@ def build_gateway(
 ) -> Gateway:
     """Return a gateway for ``source``, by default the one that ``LLMGW_CONFIG`` names.
 
-    ``LLMGW_DEBUG`` turns debug headers on. ``env`` (default: the process's) fills in ``${VAR}``. Raises ConfigError with every problem and its place.
+    ``LLMGW_DEBUG`` turns debug headers on. ``env`` (default: the process's) fills in ``${VAR}``
+    and names proxies. Raises ConfigError with every problem and its place.
     """
     env = os.environ if env is None else env
     extra = extensions or Extensions()
@@ -82,7 +86,7 @@ def build_gateway(
     return Gateway(
         rebuild(None),
         rebuild=rebuild,
-        make_transport=extra.transport or _default_transport,
+        make_transport=extra.transport or default_transport(env),
         observers=extra.observers,
         rng=extra.rng,
     )
@@ -128,10 +132,16 @@ def build_snapshot(plan: Plan, before: Snapshot | None = None) -> Snapshot:
     )
 
 
-def _default_transport() -> Transport:
-    from llmgw_middleware.transport.httpx_transport import HttpxTransport
+def default_transport(env: Mapping[str, str]) -> Callable[[], Transport]:
+    """Return what makes a loop's upstream client: our own, and httpx where ``env`` names a proxy for an origin.
 
-    return HttpxTransport()
+    Raises ConfigError for a proxy that is none.
+    """
+    try:
+        proxies = proxies_of(env)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return partial(EnvironmentTransport, proxies) if proxies else H1Transport
 
 
 def _upstream(backend: Backend) -> Upstream:
