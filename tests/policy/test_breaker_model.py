@@ -9,9 +9,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from llmgw_middleware.model.policy import BreakerRules
 from llmgw_middleware.policy.breaker import BreakerState, CircuitBreaker
 
-RULES = BreakerRules(
-    threshold=0.5, min_requests=4, window=60.0, sleep=30.0, probe_requests=3, max_sleep=100.0
-)
+RULES = BreakerRules(threshold=0.5, min_requests=4, window=60.0, sleep=12.0, probe_requests=3, max_sleep=40.0)
 LUCK = 0.25
 LEASE = 120.0
 
@@ -121,7 +119,7 @@ class Breaker(RuleBasedStateMachine):
         self.model = Model()
         self.now = 0.0
 
-    @rule(seconds=st.sampled_from([0.0, 1.0, 5.0, 6.0, 29.0, 30.0, 61.0, 95.0, 130.0]))
+    @rule(seconds=st.sampled_from([0.0, 1.0, 6.0, 11.0, 12.0, 12.0, 24.0, 40.0, 61.0, 130.0]))
     def time_passes(self, seconds):
         self.now += seconds
 
@@ -134,6 +132,19 @@ class Breaker(RuleBasedStateMachine):
             assert (permit is not None) is admits
             if permit is not None:
                 given.append((permit, self.model.admit(self.now)))
+        return multiple(*given)
+
+    @rule(target=reported, results=st.lists(st.booleans(), min_size=1, max_size=5))
+    def requests_come_and_report_at_once(self, results):
+        given = []
+        for ok in results:
+            permit, admits = self.real.admit(self.now), self.model.admits(self.now)
+            assert (permit is not None) is admits
+            if permit is not None:
+                request = self.model.admit(self.now)
+                self.real.record(permit, ok=ok, now=self.now)
+                self.model.record(request, "ok" if ok else "failed", self.now)
+                given.append((permit, request))
         return multiple(*given)
 
     @rule(target=reported, pair=consumes(permits), ok=st.booleans())

@@ -78,7 +78,14 @@ def test_exceptions_in_small_letters_win():
     assert proxies.exceptions == ("a.example",)
 
 
-WRONG = ["ftp://proxy:1", "https://", "http://proxy:port", "http://:3128", "http://proxy:99999", "http://[::1"]
+WRONG = [
+    "ftp://proxy:1",
+    "https://",
+    "http://proxy:port",
+    "http://:3128",
+    "http://proxy:99999",
+    "http://[::1",
+]
 
 
 @pytest.mark.parametrize("value", WRONG)
