@@ -19,6 +19,8 @@ from llmgw_middleware.model.http import Request
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.model.place import Place
 from llmgw_middleware.model.route import Route
+from llmgw_middleware.origin import Setting, retry_of, timeouts_of
+from llmgw_middleware.policy.backoff import delay
 from llmgw_middleware.policy.lease import Lease
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.trail import Trail
@@ -27,11 +29,31 @@ from llmgw_middleware.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One attempt of the plan: which backend of which target, and the model it would be sent."""
+    """One backend of the plan: its target, the model it would be sent, and what applies to its attempts.
+
+    ``attempts`` is the most that its target is given in all; ``delays`` are the waits before each repeat there, at
+    their longest where they are drawn at random. ``timeouts`` and ``retry`` say where each figure comes from.
+    """
 
     target: str
     backend: str
     model: str | None
+    attempts: int
+    delays: tuple[float, ...]
+    timeouts: tuple[Setting, ...]
+    retry: tuple[Setting, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return its public shape."""
+        return {
+            "target": self.target,
+            "backend": self.backend,
+            "model": self.model,
+            "attempts": self.attempts,
+            "delays": list(self.delays),
+            "timeouts": {s.key: {"value": s.value, "source": s.source} for s in self.timeouts},
+            "retry": {s.key: {"value": s.value, "source": s.source} for s in self.retry},
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +95,7 @@ class Explanation:
                 "regions": sorted(self.place.regions),
                 "source": self.place.source,
             },
-            "plan": [
-                {"target": step.target, "backend": step.backend, "model": step.model} for step in self.plan
-            ],
+            "plan": [step.as_dict() for step in self.plan],
             "error": None
             if self.error is None
             else {"code": self.error.error_code, "message": self.error.message},
@@ -178,6 +198,21 @@ def _steps(snapshot: Snapshot, chooser: Chooser, targets: Sequence[Target], fact
         while isinstance(lease := target.lease(tried=tried), Lease):
             lease.release()
             name = lease.endpoint.name
-            yield Step(target=target.name, backend=name, model=snapshot.plan.backends[name].model_for(asked))
+            yield _step(snapshot, chooser, target, name, asked)
             if not target.fallback:
                 break
+
+
+def _step(snapshot: Snapshot, chooser: Chooser, target: Target, name: str, asked: str | None) -> Step:
+    plan, backend = snapshot.plan, snapshot.plan.backends[name]
+    rules = chooser.retry_for(target)
+    attempts = rules.max_attempts or 1
+    return Step(
+        target=target.name,
+        backend=name,
+        model=backend.model_for(asked),
+        attempts=attempts,
+        delays=tuple(delay(rules, repeat, chance=1.0) for repeat in range(1, attempts)),
+        timeouts=timeouts_of(chooser.route, backend, plan),
+        retry=retry_of(chooser.route, None if target.is_pool else backend, plan),
+    )

@@ -16,7 +16,7 @@ FLOORS = (
     ("regex", "facts", "regions", "geo", "attributes", "cel", "policy", "dialect", "usage", "store", "transport", "observe", "loop_thread"),
     ("match", "config", "exchange", "client"),
     ("choice", "health", "shadow", "rollouts", "watch"),
-    ("admission", "lifespan", "snapshot"),
+    ("admission", "lifespan", "origin", "snapshot"),
     ("gateway", "explain"),
     ("build",),
     ("lint", "entry", "console"),

@@ -98,3 +98,48 @@ def test_a_dry_run_leaves_no_lease_behind():
     facts = Facts(request(), BOB, snapshot.locator)
     targets = snapshot.choosers["premium"].choose(facts, chance=0.0).targets
     assert [e.in_flight for target in targets for e in target.endpoints] == [0, 0, 0]
+
+
+LAYERS = {
+    "gateway": {"timeout": {"connect": "2s"}},
+    "policies": {"retry": {"maxAttempts": 3, "backoff": "linear"}},
+    "routes": [
+        {
+            "name": "r",
+            "path": PATH,
+            "backend": "b",
+            "timeout": {"read": "9s"},
+            "retry": {"initialInterval": "1s"},
+        }
+    ],
+    "backends": [
+        {
+            "name": "b",
+            "url": "http://b/v1",
+            "timeout": {"read": "4s", "write": "3s"},
+            "retry": {"jitter": False},
+        }
+    ],
+}
+
+
+def test_every_figure_of_the_plan_says_where_it_comes_from():
+    [step] = told(config=LAYERS).plan
+    timeouts = {s.key: (s.value, s.source) for s in step.timeouts}
+    retry = {s.key: (s.value, s.source) for s in step.retry}
+    assert (timeouts["connect"], timeouts["write"], timeouts["read"]) == (
+        (2.0, "gateway"),
+        (3.0, "backend"),
+        (9.0, "route"),
+    )
+    assert (timeouts["idle"], timeouts["read (of each attempt)"]) == ((300.0, "default"), (4.0, "backend"))
+    assert (retry["maxAttempts"], retry["backoff"]) == ((3, "policies"), ("linear", "policies"))
+    assert (retry["initialInterval"], retry["jitter"]) == ((1.0, "route"), (False, "backend"))
+    assert (step.attempts, step.delays) == (3, (1.0, 2.0))
+
+
+def test_the_plan_is_public_with_its_figures():
+    [step] = told(config=LAYERS).as_dict()["plan"]
+    assert step["timeouts"]["connect"] == {"value": 2.0, "source": "gateway"}
+    assert step["retry"]["budget.ratio"] == {"value": 0.2, "source": "default"}
+    assert step["delays"] == [1.0, 2.0]

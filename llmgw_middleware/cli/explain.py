@@ -12,10 +12,11 @@ from typing import Any
 
 from llmgw_middleware.cli.curl import Asked, from_curl
 from llmgw_middleware.errors import ConfigError
-from llmgw_middleware.explain import Explanation, explain
+from llmgw_middleware.explain import Explanation, Step, explain
 from llmgw_middleware.model.http import Request
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.model.plan import Plan
+from llmgw_middleware.origin import Setting
 
 
 def add(commands: Any) -> None:
@@ -185,9 +186,44 @@ def _verdict(told: Explanation) -> list[str]:
         rows.append(("backend", told.backend))
         rows.append(("model", told.model or "as the caller asks"))
         rows.append(("plan", ", then ".join(step.backend for step in told.plan)))
+        rows += _attempts(told.plan)
     if told.error is not None:
         rows.append(("answer", f"{told.error.status_code} {told.error.error_code}: {told.error.message}"))
     return [f"{name:<8} {value}" for name, value in rows]
+
+
+def _attempts(plan: tuple[Step, ...]) -> list[tuple[str, str]]:
+    """Return a line on the attempts of each target, and one on the time limits of each backend."""
+    by_target = {step.target: step for step in plan}
+    attempts = [("attempts", f"{name}: {_repeats(step)}") for name, step in by_target.items()]
+    limits: dict[str, list[str]] = {}
+    for step in plan:
+        limits.setdefault(_settings(step.timeouts), []).append(step.backend)
+    if len(limits) == 1:
+        return [*attempts, ("timeouts", next(iter(limits)))]
+    return [*attempts, *(("timeouts", f"{', '.join(names)}: {text}") for text, names in limits.items())]
+
+
+def _repeats(step: Step) -> str:
+    sources = {setting.key: setting.source for setting in step.retry}
+    said = f"at most {step.attempts} ({sources['maxAttempts']})"
+    if not step.delays:
+        return said
+    drawn = "up to " if any(s.key == "jitter" and s.value for s in step.retry) else ""
+    waits = ", ".join(f"{drawn}{_seconds(wait)}" for wait in step.delays)
+    return f"{said}, {waits} apart ({sources['initialInterval']})"
+
+
+def _settings(settings: tuple[Setting, ...]) -> str:
+    """Return the figures grouped by who gave them, what was said on purpose first."""
+    groups: dict[str, list[str]] = {}
+    for setting in sorted(settings, key=lambda setting: setting.source == "default"):
+        groups.setdefault(setting.source, []).append(f"{setting.key} {_seconds(setting.value)}")
+    return "; ".join(f"{', '.join(figures)} ({source})" for source, figures in groups.items())
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:g}ms" if value < 1 else f"{value:g}s"
 
 
 _UNROUTED = {

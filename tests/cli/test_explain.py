@@ -145,6 +145,24 @@ def test_people_read_a_table_and_a_verdict(capsys):
     assert "POST /v1/chat/completions by alice [tier=free, country DE (from the identity)]" in out
     assert "    5  beta-chat         no   header x-beta-user is absent" in out
     assert "plan     openai-backend, then anthropic-backend, then azure-backend" in out
+    assert "attempts llm-pool: at most 2 (default), up to 200ms apart (default)" in out
+    assert "timeouts pool 1s, connect 5s, write 10s, firstToken 60s" in out
+
+
+def test_figures_are_told_with_who_gave_them(capsys):
+    main(
+        [
+            "explain",
+            *seed("004-routes", "004-timeouts", "004-retry"),
+            "-X",
+            "POST",
+            "--path",
+            "/v1/embeddings",
+        ]
+    )
+    out = capsys.readouterr().out
+    assert "attempts openai-backend: at most 3 (policies), up to 200ms, up to 400ms apart (default)" in out
+    assert "timeouts read 30s (route); pool 1s" in out
 
 
 WRONG = {
