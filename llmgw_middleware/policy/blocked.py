@@ -16,8 +16,8 @@ by active checks · its provider limits the rate · its circuit is open · at ``
 class Blocked:
     """No endpoint of ``target`` can be leased.
 
-    ``reason`` is ``tried`` when there is nobody left that was not asked, else the one that holds back the endpoint that is
-    usable soonest. ``retry_after``: seconds until then, where that is known. ``passed_over``: every endpoint and why.
+    ``reason`` is ``tried`` when nobody is left that time could free, else what holds back the endpoint that is usable
+    soonest. ``retry_after``: seconds until then, where that is known. ``passed_over``: every endpoint and why.
     ``is_pool`` as in the target.
     """
 

@@ -8,8 +8,8 @@ One machine for each target of a request. It is told of a fault and answers with
     NextTarget   the next target of the list, at once
     GiveUp       nobody would answer differently
 
-Moves are considered in that order but for Again and NextRound, which come after NextBackend. What a fault allows is
-in the rows of ``classify``; what ``retryOn`` and ``maxAttempts`` allow is here.
+NextBackend is considered first, then Again or NextRound, then NextTarget. What a fault allows is in the rows of
+``classify``; what ``retryOn``, ``maxAttempts``, hints and the deadline allow is here.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def _never() -> bool:
 class RetryMachine:
     """The course of one request through one target.
 
-    ``rules``: the route's over the backend's over the policy's. ``fallback``: the target is a pool whose members stand in for one
-    another. ``has_next_target``: the list goes on. ``trail`` is the request's own; the machine bars in it whom this
+    ``rules``: the route's over the backend's over the policy's. ``fallback``: the target is a pool whose members stand
+    in for one another. ``has_next_target``: the list goes on. ``trail`` is the request's own; the machine bars in it whom this
     request must not ask again. ``on_content_filter`` is the route's.
     """
 

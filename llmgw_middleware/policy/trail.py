@@ -12,9 +12,10 @@ class Trail:
 
     ``name in trail``: the backend is not to be asked now, either because it was asked in this round or because it
     may not be asked again by this request at all (it was silent, or a target that is finished with had it).
-    ``seen``: backends that were sent at least one attempt. ``failed``: backends whose breaker has heard of a failure of this request; it
-    hears of no second one. ``larger_than``: tokens; set once the request was too long for a backend. ``error``: what the last
-    failure would have the caller told. ``passed_over``: endpoints that could not be asked when their turn came, and why.
+    ``seen``: backends that were sent at least one attempt. ``failed``: backends whose breaker has heard of a failure of
+    this request; it hears of no second one. ``larger_than``: tokens; set once the request was too long for a backend.
+    ``error``: what the caller would be told if nothing else works. ``passed_over``: endpoints that could not be asked
+    when their turn came, and why.
     """
 
     __slots__ = ("_barred", "_tried", "error", "failed", "larger_than", "passed_over", "seen")

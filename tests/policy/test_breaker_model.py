@@ -168,6 +168,18 @@ class Breaker(RuleBasedStateMachine):
         self.real.late_failure(permit, self.now)
         self.model.break_off(request, self.now)
 
+    @rule(target=reported)
+    def one_succeeds_and_breaks_off_at_once(self):
+        permit = self.real.admit(self.now)
+        if permit is None:
+            return multiple()
+        request = self.model.admit(self.now)
+        self.real.record(permit, ok=True, now=self.now)
+        self.model.record(request, "ok", self.now)
+        self.real.late_failure(permit, self.now)
+        self.model.break_off(request, self.now)
+        return permit, request
+
     @rule(pair=reported, ok=st.booleans())
     def one_reports_twice(self, pair, ok):
         self.real.record(pair[0], ok=ok, now=self.now)
