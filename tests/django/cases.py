@@ -55,7 +55,7 @@ class Within:
         assert User.objects.filter(username="carol").exists()
 
     def test_the_client_reads_a_stream(self: Any) -> None:
-        self.upstream.script(stream("a", "b", "c"))
+        self.upstream.script(stream("a", "b", "c", gap=0.02))
         client = Client()
         client.force_login(self.carol)
         answer: Any = client.post(PATH, STREAMED, "application/json")

@@ -60,7 +60,7 @@ async def test_a_header_that_claims_a_tier_changes_nothing(
 
 
 async def test_a_stream_comes_chunk_by_chunk(caller: Caller, gateway, upstream: ScriptedUpstream):
-    upstream.script(stream("a", "b", "c"))
+    upstream.script(stream("a", "b", "c", gap=0.02))
     response = await caller.post(data=chat(stream=True))
     assert response["Content-Type"].startswith("text/event-stream")
     chunks = await caller.chunks(response)
@@ -230,7 +230,7 @@ async def test_neighbours_of_one_kind_do_not_make_a_stream_come_whole(
         pytest.skip(
             "Django itself drains every stream that passes an asynchronous-only middleware under WSGI"
         )
-    upstream.script(stream("a", "b"))
+    upstream.script(stream("a", "b", gap=0.02))
     middleware = [neighbour, *SETTINGS_MIDDLEWARE] if place == "above" else [*SETTINGS_MIDDLEWARE, neighbour]
     with override_settings(MIDDLEWARE=middleware):
         response = await caller.post(data=chat(stream=True))
