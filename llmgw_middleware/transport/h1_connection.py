@@ -17,7 +17,7 @@ from typing import cast
 from llmgw_middleware.transport.h1_outbox import PIECE, Outbox
 from llmgw_middleware.transport.h1_parser import Answer
 from llmgw_middleware.transport.h1_tls import Tls
-from llmgw_middleware.transport.port import Reset, TransportError, Unreachable
+from llmgw_middleware.transport.port import Malformed, Reset, TransportError, Unreachable
 
 READ = 64 * 1024
 """Bytes per read: the size of the inbox that all connections of a loop share, as each is emptied at once."""
@@ -175,7 +175,7 @@ class Connection(asyncio.BufferedProtocol):
     async def body(self, answer: Answer, deadline: float) -> bytes:
         """Return what has come of the body, waiting for it; ``b""`` at its end. Raises as ``headers`` does."""
         while not answer.buffered:
-            if answer.complete:
+            if answer.whole:
                 return b""
             await self._change(deadline)
         data = answer.take()
@@ -197,7 +197,7 @@ class Connection(asyncio.BufferedProtocol):
     def rest(self) -> bool:
         """Be done with the answer. Returns whether another request may be sent; if not, it is closed."""
         answer, self.answer = self.answer, None
-        fit = answer is not None and answer.complete and answer.keep and not answer.surplus
+        fit = answer is not None and answer.whole and answer.keep
         if not fit or self.closed or self._outbox.left:
             self.close()
             return False
@@ -239,7 +239,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         answer.feed(data)
         if answer.surplus:
-            self.close()
+            self.close(Malformed("bytes stand behind the answer's end"))
         elif answer.status:
             if answer.buffered > FULL and not self._paused and self._wire is not None:
                 self._paused = True

@@ -7,7 +7,8 @@ an answer ends is found here, and what is ambiguous is Malformed:
 1. A head is handed over whole, up to its blank line, and nothing else: interim answers are counted, the answer to
    ``HEAD`` has no body, and bytes behind the end are seen.
 2. A body with a length is counted here. Chunks are read by llhttp, and the end of the last one is checked.
-3. Whatever comes after the end is ``surplus``: the answer stands, the connection is of no more use.
+3. Whatever comes after the end is ``surplus``. It may be the end of an answer that said a wrong length, or the begin
+   of one that was smuggled in: the answer is not ``whole``, and the connection is of no more use.
 """
 
 from __future__ import annotations
@@ -93,6 +94,11 @@ class Answer:
         """Whether the upstream keeps the connection after this answer."""
         self.surplus = False
         """Whether something came behind the end."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it came, and nothing else."""
+        return self.complete and not self.surplus
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take in bytes. Raises Malformed; then nothing may be fed any more."""

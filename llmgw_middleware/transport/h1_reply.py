@@ -73,7 +73,7 @@ class H1Reply:
         if self._connection is None:
             raise RuntimeError("this reply is closed: nothing can be received from it")
         data = await self._connection.body(self._answer, deadline)
-        if self._answer.complete:
+        if self._answer.whole:
             self._ended = True
             self._let_go()
         return data
@@ -82,7 +82,7 @@ class H1Reply:
         """Let go of the connection: kept alive if the body was read to its end, else closed. Idempotent."""
         self._closed = True
         if self._connection is not None:
-            if self._answer.buffered or not self._answer.complete:
+            if self._answer.buffered or not self._answer.whole:
                 self._connection.close(Reset("the reply was closed before its body ended"))
             self._let_go()
 

@@ -348,6 +348,32 @@ async def test_what_came_before_a_breach_is_given_first():
             await connection.body(answer, soon())
 
 
+BEHIND = {
+    "a length": LENGTH + b"abc",
+    "chunks": CHUNKED + b"3\r\nabc\r\n" + LAST,
+}
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["at once", "later"])
+@pytest.mark.parametrize("whole", BEHIND.values(), ids=BEHIND.keys())
+async def test_an_answer_with_bytes_behind_its_end_does_not_end_well(whole: bytes, together: bool):  # noqa: FBT001
+    connection, wire, answer = asked()
+    for part in [whole + b"\r\n"] if together else [whole, b"\r\n"]:
+        wire.arrives(part)
+    assert await connection.body(answer, soon()) == b"abc"
+    with pytest.raises(Malformed, match="behind the answer's end"):
+        await connection.body(answer, soon())
+    assert not connection.rest()
+
+
+async def test_an_answer_without_a_body_does_not_end_well_with_one():
+    connection, wire, answer = asked()
+    wire.arrives(b"HTTP/1.1 204 No Content\r\n\r\nabc")
+    await connection.headers(answer, soon())
+    with pytest.raises(Malformed, match="behind the answer's end"):
+        await connection.body(answer, soon())
+
+
 async def test_a_whole_answer_is_given_though_the_connection_ended():
     connection, wire, answer = asked()
     wire.arrives(LENGTH + b"abc")

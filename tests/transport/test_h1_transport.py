@@ -347,6 +347,40 @@ async def test_the_connection_is_free_with_the_last_of_the_body(upstream: Script
     await transport.aclose()
 
 
+SMUGGLED = OK + b"content-length: 5\r\n\r\nstole"
+BEHIND = {
+    "a length": OK + b"content-length: 1\r\n\r\nx",
+    "chunks": OK + b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("first", BEHIND.values(), ids=BEHIND.keys())
+async def test_an_answer_with_bytes_behind_its_end_is_refused(upstream: ScriptedUpstream, first: bytes):
+    upstream.script(raw(first + SMUGGLED), answer(body="right"))
+    transport = H1Transport()
+    with pytest.raises(port.Malformed, match="behind the answer's end"):
+        await fetch(transport, upstream.url)
+    assert (await fetch(transport, upstream.url), upstream.accepted) == (b"right", 2)
+    await transport.aclose()
+
+
+async def test_requests_over_a_kept_connection_make_no_task(upstream: ScriptedUpstream):
+    upstream.default(stream("a", "b", "c"))
+    transport, loop, made = H1Transport(), asyncio.get_running_loop(), []
+    await fetch(transport, upstream.url)
+
+    def counted(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        made.append(work)
+        return asyncio.Task(work, loop=loop, **options)
+
+    loop.set_task_factory(counted)
+    for _ in range(5):
+        await fetch(transport, upstream.url)
+    loop.set_task_factory(None)
+    assert (made, upstream.accepted) == ([], 1)
+    await transport.aclose()
+
+
 async def test_nothing_can_be_received_from_a_reply_that_was_closed_early(upstream: ScriptedUpstream):
     upstream.script(answer(body="unread"))
     transport = H1Transport()

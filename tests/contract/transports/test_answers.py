@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
+from contextlib import suppress
 
 import pytest
 
@@ -17,7 +18,7 @@ from llmgw_middleware.testing.upstream import (
     sse,
     stream,
 )
-from llmgw_middleware.transport.port import Transport
+from llmgw_middleware.transport.port import Malformed, Transport
 from tests.contract.transports.calls import body_of, fetch, send, soon
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -259,7 +260,8 @@ async def test_bytes_behind_an_answer_are_not_taken_for_the_next(
     transport: Transport, upstream: ScriptedUpstream, first: bytes
 ):
     upstream.script(raw(first + SMUGGLED), answer(body="right"))
-    assert await fetch(transport, upstream.url) == (200, b"x")
+    with suppress(Malformed):  # a transport may find out in time to refuse the answer itself
+        assert await fetch(transport, upstream.url) == (200, b"x")
     assert await fetch(transport, upstream.url) == (200, b"right")
     assert upstream.accepted == 2
 
