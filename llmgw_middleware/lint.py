@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from llmgw_middleware.config.cover import covers, path_covers
 from llmgw_middleware.config.problem import Problem
 from llmgw_middleware.dialect.provider import profile
 from llmgw_middleware.model.backend import Pool
 from llmgw_middleware.model.plan import Plan
+from llmgw_middleware.model.policy import RetryRules
 from llmgw_middleware.model.route import Match, Route
 
 
@@ -132,6 +134,17 @@ def _pool(pool: Pool, plan: Plan) -> Iterator[Problem]:
             f'In the pool "{pool.name}" {idle} has the weight 0: nobody is sent there.',
         )
     backends = [plan.backends.get(member.backend) for member in pool.members]
+    alone = {
+        name for r in plan.routes for name in (r.target, *r.fallback, *(side.target for side in r.split))
+    }
+    for backend in backends:
+        if backend is not None and backend.name not in alone and _repeats(backend.retry):
+            yield _warning(
+                "no_effect",
+                backend.where,
+                f'"{backend.name}" is asked as a member of pools only, where its own retry does nothing but for the budget.',
+                "set retry on the route, or policies.retry",
+            )
     if pool.health_check is not None and not any(
         backend is not None and backend.resolved for backend in backends
     ):
@@ -140,6 +153,11 @@ def _pool(pool: Pool, plan: Plan) -> Iterator[Problem]:
             pool.where,
             f'The health check of "{pool.name}" has nobody to ask: no member has an address.',
         )
+
+
+def _repeats(rules: RetryRules) -> bool:
+    """Whether anything is said of repetition besides the budget, which is a backend's wherever it stands."""
+    return replace(rules, budget_ratio=None, budget_minimum=None) != RetryRules()
 
 
 def _geography(plan: Plan) -> Iterator[Problem]:

@@ -125,12 +125,18 @@ def test_keys_that_no_client_sets_are_fine(key):
         ({"backends": [{"name": "b", "weight": 2}]}, "no_effect"),
         ({"strategy": "weighted", "backends": [{"name": "b", "weight": 0}, {"name": "c"}]}, "zero_weight"),
         ({"healthCheck": {}, "backends": [{"name": "only-named"}]}, "no_effect"),
+        ({"backends": [{"name": "n", "url": "http://n/v1", "retry": {"maxAttempts": 3}}]}, "no_effect"),
     ],
     ids=["weights without strategy", "zero weight", "health check of nobody"],
 )
 def test_what_a_pool_hardly_means_is_found(words, code):
     (found,) = of_pool(**words)
     assert found.startswith(f"backends[2] {code} ")
+
+
+def test_a_members_budget_is_its_own_wherever_it_stands():
+    member = {"name": "n", "url": "http://n/v1", "retry": {"budget": {"ratio": "5%"}}}
+    assert of_pool(backends=[member]) == []
 
 
 def test_a_sound_pool_has_no_findings():

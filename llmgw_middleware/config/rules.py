@@ -6,7 +6,7 @@ from llmgw_middleware.config.conditions import ConditionReader
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.targets import Targets
 from llmgw_middleware.config.times import timeouts
-from llmgw_middleware.config.traffic import PerRoute, retry
+from llmgw_middleware.config.traffic import PerRoute, judge_budget, retry
 from llmgw_middleware.config.words.condition import Conditions
 from llmgw_middleware.config.words.route import RouteWord
 from llmgw_middleware.model.policy import CommitRules
@@ -73,6 +73,7 @@ class RouteReader:
 
     def _judge(self, name: str, word: RouteWord, matches: tuple[Match, ...]) -> None:
         self._judge_target(name, word)
+        judge_budget(word.retry, self._report)
         if word.default and any(getattr(word, field) for field in _CONDITIONS):
             self._report.error(
                 "default_with_conditions",

@@ -37,6 +37,17 @@ def breaker(word: CircuitBreakerWord) -> BreakerRules:
     )
 
 
+def judge_budget(word: RetryWord, report: Report) -> None:
+    """Refuse a budget where it could not act: retries are counted for each backend, whatever the route."""
+    if word.budget.ratio is not None or word.budget.min_per_second is not None:
+        report.error(
+            "bad_place",
+            word.at("budget"),
+            "A budget bounds the retries of a backend, not of a route.",
+            "move it to policies.retry, or to the backend's retry",
+        )
+
+
 class PerRoute:
     """The rows of ``policies.retry.perRoute`` by route."""
 
@@ -44,6 +55,7 @@ class PerRoute:
         self._report = report
         self._rows: dict[str, PerRouteWord] = {}
         for row in word.per_route:
+            judge_budget(row, report)
             first = self._rows.setdefault(row.route, row)
             if first is not row:
                 report.error(

@@ -46,15 +46,13 @@ def test_a_row_for_no_route_is_a_warning_with_the_right_name(load_text):
     assert (problem.severity, problem.hint) == ("warning", 'did you mean "r"?')
 
 
-def test_a_budget_and_a_back_off_are_read(load_text):
-    words = "retry: {backoff: linear, initialInterval: 1s, maxInterval: 2s, jitter: false, budget: {ratio: 5%, minPerSecond: 1}}"
+def test_a_back_off_is_read(load_text):
+    words = "retry: {backoff: linear, initialInterval: 1s, maxInterval: 2s, jitter: false}"
     assert route(load_text, words).retry == RetryRules(
         backoff="linear",
         initial_interval=1.0,
         max_interval=2.0,
         jitter=False,
-        budget_ratio=0.05,
-        budget_minimum=1.0,
     )
 
 
@@ -98,3 +96,30 @@ def test_traffic_of_a_backend_and_a_member(load_text):
 def test_a_queue_is_never_longer_than_a_second(load_text):
     plan = load_text("gateway: {maxInFlight: 5, maxPending: 7, queueTimeout: 30s, drainTimeout: 5s}").plan
     assert (plan.max_in_flight, plan.max_pending, plan.queue_timeout, plan.drain_timeout) == (5, 7, 1.0, 5.0)
+
+
+def test_a_budget_is_the_policys_or_a_backends(load_text):
+    text = (
+        "policies: {retry: {budget: {ratio: 5%, minPerSecond: 1}}}\n"
+        "backends: [{name: b, url: 'http://u', retry: {budget: {ratio: 10%}}}]"
+    )
+    plan = load_text(text).plan
+    assert (plan.retry.budget_ratio, plan.retry.budget_minimum) == (0.05, 1.0)
+    assert plan.backends["b"].retry.budget_ratio == 0.1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ROUTE.format(words="retry: {budget: {ratio: 5%}}"),
+        ROUTE.format(words="priority: 1")
+        + "policies: {retry: {perRoute: [{route: r, budget: {minPerSecond: 1}}]}}",
+    ],
+    ids=["route", "perRoute"],
+)
+def test_a_budget_of_a_route_is_refused_as_it_could_not_act(load_text, text):
+    (problem,) = load_text(text).errors
+    assert (problem.code, problem.hint) == (
+        "bad_place",
+        "move it to policies.retry, or to the backend's retry",
+    )
