@@ -2,9 +2,11 @@ import asyncio
 
 import pytest
 
-from llmgw_middleware.build import build_gateway, build_snapshot, load_plan
+from llmgw_middleware.build import build_gateway, build_snapshot, default_transport, load_plan
 from llmgw_middleware.errors import BodyTooLarge, ConfigError
 from llmgw_middleware.testing.upstream import ScriptedUpstream, chat
+from llmgw_middleware.transport.environment import EnvironmentTransport
+from llmgw_middleware.transport.h1_transport import H1Transport
 from tests.gateway.asking import ask, backend, chat_config, gateway, pool
 
 WRONG = {
@@ -106,3 +108,32 @@ async def test_an_observer_hears_of_every_request_and_cannot_break_one():
 def test_a_gateway_tells_its_size():
     built = build_gateway(chat_config(pool(backend("a", "http://x"), backend("b", "http://y"))), env={})
     assert repr(built) == "<Gateway [1 routes, 2 backends, 1 pools]>"
+
+
+CLIENTS = {
+    "nothing": ({}, H1Transport),
+    "a proxy": ({"HTTPS_PROXY": "http://proxy:3128"}, EnvironmentTransport),
+    "exceptions from no proxy": ({"NO_PROXY": "*"}, H1Transport),
+}
+
+
+@pytest.mark.parametrize(("env", "client"), CLIENTS.values(), ids=CLIENTS)
+def test_the_environment_decides_which_client_speaks_to_upstreams(env, client):
+    assert type(default_transport(env)()) is client
+
+
+def test_a_proxy_that_is_none_never_starts_and_is_not_repeated():
+    with pytest.raises(ConfigError, match="HTTPS_PROXY is no URL of a proxy") as caught:
+        build_gateway(chat_config(backend("b", "http://x")), env={"HTTPS_PROXY": "ftp://me:secret@proxy"})
+    assert "secret" not in str(caught.value)
+
+
+async def test_calls_go_through_the_proxy_that_the_environment_names():
+    with ScriptedUpstream() as proxy:
+        proxy.default(chat("by proxy"))
+        built = build_gateway(
+            chat_config(backend("b", "http://nowhere.invalid")), env={"http_proxy": proxy.url}
+        )
+        assert b"by proxy" in (await ask(built)).body
+        await built.aclose()
+        assert proxy.requests[0].path.startswith("http://nowhere.invalid/")
