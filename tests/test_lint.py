@@ -127,11 +127,12 @@ def test_keys_that_no_client_sets_are_fine(key):
         ({"healthCheck": {}, "backends": [{"name": "only-named"}]}, "no_effect"),
         ({"backends": [{"name": "n", "url": "http://n/v1", "retry": {"maxAttempts": 3}}]}, "no_effect"),
     ],
-    ids=["weights without strategy", "zero weight", "health check of nobody"],
+    ids=["weights without strategy", "zero weight", "health check of nobody", "a retry that never acts"],
 )
 def test_what_a_pool_hardly_means_is_found(words, code):
     (found,) = of_pool(**words)
-    assert found.startswith(f"backends[2] {code} ")
+    place, said, *_ = found.split()
+    assert (place.startswith("backends[2]"), said) == (True, code)
 
 
 def test_a_members_budget_is_its_own_wherever_it_stands():
