@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from llmgw_middleware.dialect.hints import retry_after
+from llmgw_middleware.dialect.hints import hint
 from llmgw_middleware.model.fault import Fault, FaultKind
 from llmgw_middleware.model.http import Header
 
@@ -112,16 +112,16 @@ def read_error(status: int, headers: Sequence[Header], body: bytes, *, now: floa
     success = 200 <= status < 300  # noqa: PLR2004 - the class of success
     kind = _kind_of_words(words) if success else _kind(status, words)
     # Successes are known to come with a retry-after that means nothing.
-    return _fault(kind, words, status=status, hint=None if success else retry_after(headers, now=now))
+    return _fault(kind, words, status=status, wait=None if success else hint(headers, body, now=now))
 
 
 def fault_in_stream(data: bytes) -> Fault:
     """Read the data of an error event: the kind is that of the status which the error would have had."""
     words = _words(data)
-    return _fault(_kind_of_words(words), words, status=None, hint=None)
+    return _fault(_kind_of_words(words), words, status=None, wait=None)
 
 
-def _fault(kind: FaultKind, words: _Words, *, status: int | None, hint: float | None) -> Fault:
+def _fault(kind: FaultKind, words: _Words, *, status: int | None, wait: float | None) -> Fault:
     return Fault(
         kind=kind,
         status=status,
@@ -129,7 +129,7 @@ def _fault(kind: FaultKind, words: _Words, *, status: int | None, hint: float | 
         code=words.code,
         type=words.type,
         param=words.param,
-        retry_after=hint,
+        retry_after=wait,
     )
 
 
