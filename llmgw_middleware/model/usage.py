@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the upstream counted them. ``cached`` is part of ``input``; ``reasoning`` is part of ``output``."""
+    """Tokens as the upstream counted them, whatever its dialect.
+
+    ``cached`` (read from a cache) and ``cache_write`` (written to one) are parts of ``input``, ``cache_write_hour`` (kept
+    for an hour, not minutes) of ``cache_write``; ``reasoning`` is part of ``output``.
+    """
 
     input: int = 0
     output: int = 0
     cached: int = 0
     reasoning: int = 0
+    cache_write: int = 0
+    cache_write_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,136 @@
+"""What a dialect implements to take part in translation: a caller's side, an upstream's side, or both.
+
+A caller's side reads requests and writes answers, an upstream's side the reverse. Both are stateless and know only
+their own dialect and the canonical chat; ``translation.Translation`` makes a conversation of one of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from llmgw_middleware.dialect.adjust import Policy
+from llmgw_middleware.dialect.chat import ChatRequest
+from llmgw_middleware.dialect.chat_event import ChatEvent
+from llmgw_middleware.dialect.chat_reply import ChatReply
+from llmgw_middleware.dialect.port import Fields
+from llmgw_middleware.model.fault import Fault
+from llmgw_middleware.model.http import Header
+
+Mint = Callable[[], str]
+"""Returns fresh letters and digits, 24 of them, for ids that the upstream does not give."""
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """On what terms a request is written for one backend.
+
+    ``model`` is the name to send (None: nobody named one). ``max_tokens`` is the backend's ``maxTokens``, for dialects
+    that require a limit. ``version`` is the backend's ``apiVersion``. ``capabilities`` and ``quirks`` are the merged
+    rows of preset and configuration for this model; a name that is absent means the dialect's own default.
+    ``place`` has ``region``, ``project``, ``location`` and ``deployment`` where the backend has them.
+    """
+
+    model: str | None
+    on_unsupported: Policy = "error"
+    max_tokens: int = 8192
+    version: str | None = None
+    capabilities: Mapping[str, Any] = {}
+    quirks: Mapping[str, Any] = {}
+    place: Mapping[str, str] = {}
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A request in an upstream's dialect.
+
+    ``path`` is below the backend's URL and may hold a query (``:streamGenerateContent?alt=sse``). ``headers`` are those
+    of the dialect (version, content type), never the credential. ``dropped``: see ``adjust.Adjustments``.
+    """
+
+    path: str
+    body: bytes
+    headers: tuple[Header, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """What the two sides of an answer must know beyond the answer itself.
+
+    ``request`` is the canonical one; ``model`` what the caller asked for, shown where the upstream names none;
+    ``created`` Unix seconds; ``estimate`` the estimated input tokens, for callers who are told before the upstream counts.
+    """
+
+    request: ChatRequest
+    model: str | None
+    created: int
+    estimate: int
+    mint: Mint
+
+
+class Decoder(Protocol):
+    """An upstream's bytes to events, by the grammar of ``chat_event``. A machine without IO.
+
+    ``finished``: the dialect's finish was seen, though ``Finished`` may still be held back. ``done``: nothing can
+    follow, bytes after it are ignored. ``malformed`` counts the events that could not be read and were passed over.
+    """
+
+    finished: bool
+    done: bool
+    malformed: int
+
+    def feed(self, data: bytes) -> Sequence[ChatEvent]:
+        """Take bytes split anywhere. An event over the limit gives ``Failed`` with ``PROTOCOL``."""
+        ...
+
+    def close(self) -> Sequence[ChatEvent]:
+        """Take the upstream's clean end: the held ``Finished``, or ``Failed`` with ``TRUNCATED``."""
+        ...
+
+
+class Encoder(Protocol):
+    """Events to a caller's bytes. A machine without IO."""
+
+    def write(self, events: Iterable[ChatEvent]) -> bytes:
+        """Return whole events of the caller's dialect, or nothing yet. ``Failed`` never comes here."""
+        ...
+
+    def close(self) -> bytes:
+        """Return what ends the answer (finish, usage, terminator); called once, after ``Finished``."""
+        ...
+
+
+class CallerChat(Protocol):
+    """A caller's side of a chat dialect."""
+
+    def read_request(self, fields: Fields, headers: Sequence[Header]) -> ChatRequest:
+        """Read a request whose top level has been split; raises BadRequest naming ``param``."""
+        ...
+
+    def write_reply(self, reply: ChatReply, scene: Scene) -> bytes:
+        """Word a complete answer. Raises MalformedReply for what the dialect cannot say (arguments that are no JSON)."""
+        ...
+
+    def encoder(self, scene: Scene) -> Encoder:
+        """Return a fresh encoder."""
+        ...
+
+
+class UpstreamChat(Protocol):
+    """An upstream's side of a chat dialect."""
+
+    def write_request(self, request: ChatRequest, terms: Terms) -> Written:
+        """Word a request; ``request.stream`` says whether a stream is wanted. Raises Unsupported, BadRequest."""
+        ...
+
+    def read_reply(self, body: bytes, scene: Scene) -> ChatReply:
+        """Read a complete successful answer; raises MalformedReply, also for an answer that says it failed."""
+        ...
+
+    def read_error(self, status: int, headers: Sequence[Header], body: bytes, *, now: float) -> Fault:
+        """Read an error answer. ``now`` is wall time, for dates in hints."""
+        ...
+
+    def decoder(self, scene: Scene, content_type: str) -> Decoder:
+        """Return a fresh decoder of a stream of that media type (lower case, without parameters)."""
+        ...
