@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 from llmgw_middleware.config.cover import covers, path_covers
 from llmgw_middleware.config.problem import Problem
-from llmgw_middleware.dialect.provider import profile
+from llmgw_middleware.dialect.provider import profile_of
+from llmgw_middleware.dialect.retirement import retirement
 from llmgw_middleware.model.backend import Pool
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.policy import RetryRules
 from llmgw_middleware.model.route import Match, Route
 
+SEASON = timedelta(days=90)
+"""How long before a model ends a warning is given."""
 
-def lint(plan: Plan) -> tuple[Problem, ...]:
-    """Return warnings beyond what loading finds, each at the place of its rule, pool or backend."""
+
+def lint(plan: Plan, *, today: date | None = None) -> tuple[Problem, ...]:
+    """Return warnings beyond what loading finds, each at the place of its rule, pool or backend.
+
+    ``today`` (default: it is asked) decides which models have come to their end.
+    """
     return (
         *_reach(plan),
         *_interception(plan),
@@ -24,6 +32,7 @@ def lint(plan: Plan) -> tuple[Problem, ...]:
         *(problem for pool in plan.pools.values() for problem in _pool(pool, plan)),
         *_geography(plan),
         *_keys(plan),
+        *_retired(plan, today or datetime.now(UTC).date()),
     )
 
 
@@ -186,20 +195,38 @@ def _asks_where(match: Match) -> bool:
 
 
 def _keys(plan: Plan) -> Iterator[Problem]:
-    """Find a provider's own address without a key: every request would be refused there."""
+    """Find an address on the internet that a provider or preset names, without a key: every request would be refused."""
     for backend in plan.backends.values():
-        own = profile(backend.provider).url
-        carries = any(name.lower() == "authorization" for name, _ in backend.headers)
+        row = profile_of(backend)
+        own = row.url if backend.preset is None else backend.url
+        carries = any(
+            name.lower() in {"authorization", "x-api-key", "api-key"} for name, _ in backend.headers
+        )
         if (
             own is not None
             and own.startswith("https:")
             and backend.url == own
             and not backend.api_keys
             and not carries
+            and row.auth not in {"sigv4", "oauth"}
         ):
             yield _warning(
                 "no_api_key",
                 backend.where,
-                f'The backend "{backend.name}" has no key for {backend.provider}.',
+                f'The backend "{backend.name}" has no key for {backend.preset or backend.provider}.',
                 "set apiKey: ${VARIABLE}",
             )
+
+
+def _retired(plan: Plan, today: date) -> Iterator[Problem]:
+    """Find models that their makers have ended, or will within a season."""
+    for backend in plan.backends.values():
+        for model in dict.fromkeys((*([backend.model] if backend.model else ()), *backend.models.values())):
+            ends = retirement(backend.provider, model)
+            if ends is not None and ends <= today + SEASON:
+                yield _warning(
+                    "model_retired",
+                    backend.where,
+                    f'"{backend.name}" sends {model}, which {"ended" if ends <= today else "ends"} on {ends}.',
+                    "name its successor",
+                )

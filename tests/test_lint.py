@@ -1,9 +1,11 @@
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pytest
 
 from llmgw_middleware.config.load import load
+from llmgw_middleware.dialect.retirement import retirement
 from llmgw_middleware.lint import lint
 
 BACKENDS = [{"name": "b", "url": "http://a/v1"}, {"name": "c", "url": "http://c/v1"}]
@@ -194,3 +196,44 @@ def test_a_finding_in_a_file_has_its_line(tmp_path):
     assert plan is not None
     (problem,) = lint(plan)
     assert (problem.file, problem.line, problem.severity) == (str(file), 2, "warning")
+
+
+def retired(today: date, **words: Any) -> list[str]:
+    backend = {"name": "o", "provider": "openai", "apiKey": "${K}", **words}
+    loaded = load(
+        {"backends": [backend], "routes": [{**DEFAULT, "backend": "o"}]}, env={"K": "k"}, serving=False
+    )
+    assert loaded.plan is not None, loaded.problems
+    return [p.message for p in lint(loaded.plan, today=today) if p.code == "model_retired"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"model": "gpt-4"}, '"o" sends gpt-4, which ended on 2026-10-23.'),
+        ({"models": {"gpt-4": "gpt-4o"}}, '"o" sends gpt-4o, which ends on 2027-01-14.'),
+    ],
+)  # fmt: skip
+def test_a_model_that_its_maker_has_ended_is_found(words, says):
+    assert retired(date(2026, 11, 29), **words) == [says]
+
+
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [
+        (date(2026, 9, 1), {"model": "gpt-4o"}),
+        (date(2026, 11, 29), {"model": "gpt-5.2"}),
+        (date(2026, 11, 29), {"provider": "openai-compatible", "preset": "vllm", "model": "gpt-4"}),
+    ],
+)
+def test_a_model_that_lasts_or_is_served_elsewhere_is_not(today, words):
+    assert retired(today, **words) == []
+
+
+def test_a_preset_on_the_internet_needs_a_key_too():
+    assert any("has no key for groq" in f for f in findings({"backends": [{"name": "g", "preset": "groq"}], "routes": [{**DEFAULT, "backend": "g"}]}))  # fmt: skip
+
+
+def test_each_provider_ends_its_own_models():
+    assert retirement("anthropic", "claude-3-haiku-20240307") == date(2026, 4, 20)
+    assert retirement("bedrock", "anthropic.claude-3-haiku-20240307-v1:0") is None

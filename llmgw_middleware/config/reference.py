@@ -25,6 +25,7 @@ from llmgw_middleware.config.words.condition import Conditions, PathForm, Presen
 from llmgw_middleware.config.words.configuration import Configuration
 from llmgw_middleware.config.words.gateway import GatewayWord, GeoWord, IdentityWord
 from llmgw_middleware.config.words.kinds import Manual
+from llmgw_middleware.config.words.quirks import CapabilitiesWord, QuirksWord
 from llmgw_middleware.config.words.route import RespondWord, RewriteWord, RouteWord, SideWord, StreamWord
 from llmgw_middleware.config.words.timeout import TimeoutWord
 from llmgw_middleware.config.words.traffic import (
@@ -59,6 +60,8 @@ _SECTIONS: tuple[tuple[str, type[Word], type[Word] | None], ...] = (
     ("routes[].stream", StreamWord, None),
     ("backends[]: a backend", BackendWord, None),
     ("backends[].price", PriceWord, None),
+    ("backends[].quirks", QuirksWord, None),
+    ("backends[].capabilities.<model>", CapabilitiesWord, None),
     ("backends[]: a pool", PoolWord, None),
     ("backends[].backends[]: a pool's member, besides a backend's keys", MemberWord, BackendWord),
     ("backends[].healthCheck", HealthCheckWord, None),

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 _DIALECT_KEYS = frozenset(
     {
-        "api", "apiVersion", "auth", "capabilities", "deployment", "location", "maxEventSize", "maxTokens",
-        "onUnsupported", "preset", "project", "quirks", "region", "supportsPrefill",
+        "maxEventSize", "maxTokens", "onUnsupported", "supportsPrefill",
     }
 )  # fmt: skip
 KEYS: Mapping[str, frozenset[str]] = {
@@ -35,7 +34,8 @@ KEYS: Mapping[str, frozenset[str]] = {
 """Keys by the part that would hold them."""
 
 VALUES: Mapping[str, frozenset[str]] = {
-    "provider": frozenset({"anthropic", "azure", "bedrock", "gemini"}),
+    "provider": frozenset({"anthropic", "bedrock", "gemini"}),
+    "api": frozenset({"responses", "converse", "mantle", "mantle/anthropic", "messages", "gemini"}),
 }
 """Values by the key that would hold them."""
 

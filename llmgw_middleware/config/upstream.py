@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
-from llmgw_middleware.config.address import address
+from llmgw_middleware.config.form import given_address, judge_form, own_address
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.times import timeouts
 from llmgw_middleware.config.traffic import retry
 from llmgw_middleware.config.tree import Items, Position, Scalar
 from llmgw_middleware.config.words.backend import BackendWord
 from llmgw_middleware.config.words.kinds import header_fault
+from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.dialect.provider import profile
 from llmgw_middleware.model.backend import Backend, Secret
 from llmgw_middleware.model.usage import Price
@@ -65,12 +67,26 @@ class Definition:
     def backend(self, report: Report) -> Backend:
         """Return the backend; it is unresolved where neither a URL nor a provider with one is given."""
         self._judge_keys(report)
-        url, bare = self._address(report)
+        asked = self._asked(report)
+        judge_form(asked, self.at_key, report)
+        url, bare = (None, False) if self.url_unknown else self._address(asked, report)
+        return replace(asked, url=url, bare=bare)
+
+    def _asked(self, report: Report) -> Backend:
+        """Return the backend but for its address."""
         return Backend(
             name=self._name,
             provider=self._value("provider") or "openai-compatible",
-            url=url,
-            bare=bare,
+            api=self._value("api"),
+            api_version=self._value("api_version"),
+            auth=self._value("auth"),
+            region=self._value("region"),
+            project=self._value("project"),
+            location=self._value("location"),
+            deployment=self._value("deployment"),
+            preset=self._value("preset"),
+            quirks=_given(self._value("quirks")),
+            capabilities={model: _given(word) for model, word in self._value("capabilities").items()},
             api_keys=self._keys(),
             models=dict(self._value("models")),
             model=self._value("model"),
@@ -89,19 +105,16 @@ class Definition:
     def _value(self, field: str) -> Any:
         return getattr(self._home(field), field)
 
-    def _address(self, report: Report) -> tuple[str | None, bool]:
-        if self.url_unknown:
-            return None, False
+    def _address(self, asked: Backend, report: Report) -> tuple[str | None, bool]:
         text = self._value("url")
         if text is None:
-            provider = self._value("provider")
-            return (profile(provider).url if provider else None), False
+            known = self._value("provider") or asked.preset
+            return (own_address(asked, self.at_key, report) if known else None), False
         try:
-            found = address(text)
+            return given_address(text, asked)
         except ValueError as error:
             report.error("bad_url", self.at_key("url", "url"), str(error))
             return None, False
-        return found.url, found.bare
 
     def _keys(self) -> tuple[Secret, ...]:
         keys: tuple[Secret, ...] = self._value("api_keys")
@@ -147,6 +160,11 @@ class Definition:
                     "bad_header", at, f'The value of "{name}" holds a character that no header can carry.'
                 )
         return tuple(headers.items())
+
+
+def _given(word: Word) -> dict[str, Any]:
+    """Return what was written in a word, by field."""
+    return {field: getattr(word, field) for field in sorted(word.model_fields_set)}
 
 
 def price_of(word: BackendWord, report: Report) -> Price | None:

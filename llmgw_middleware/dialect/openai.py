@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmgw_middleware.dialect.opaque import OpaqueTap
+from llmgw_middleware.dialect.openai_adjust import Adjust
 from llmgw_middleware.dialect.openai_errors import read_error
 from llmgw_middleware.dialect.openai_reply import read_chat, read_embeddings
 from llmgw_middleware.dialect.openai_request import request_body, request_headers
 from llmgw_middleware.dialect.openai_stream import ChatTap
 from llmgw_middleware.dialect.port import Fields, Outgoing, Receipt, StreamTap
+from llmgw_middleware.dialect.provider import Profile
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.model.http import Header
 
 
 class OpenAIChat:
-    """Chat completions. ``ask_usage``: streams are asked for their usage chunk. Implements ``port.Conversation``."""
+    """Chat completions with a backend of ``profile``.
 
-    __slots__ = ("_ask_usage",)
+    ``ask_usage``: streams are asked for their usage chunk; ``adjust``: the profile's quirks are seen to. Implements ``port.Conversation``.
+    """
 
-    def __init__(self, *, ask_usage: bool) -> None:
+    __slots__ = ("_adjust", "_ask_usage", "_profile")
+
+    def __init__(self, profile: Profile, *, ask_usage: bool, adjust: bool = True) -> None:
+        self._profile = profile
+        self._adjust = Adjust(profile) if adjust else None
         self._ask_usage = ask_usage
 
     def __repr__(self) -> str:
@@ -30,10 +37,11 @@ class OpenAIChat:
     ) -> Outgoing:
         """Word the request; see ``openai_request``."""
         usage = stream and self._ask_usage
+        changes = None if fields is None or self._adjust is None else self._adjust.changes(fields, model)
         return Outgoing(
-            path="/chat/completions",
+            path=self._profile.path("/chat/completions", model),
             headers=request_headers(headers, stream=stream),
-            body=raw if fields is None else request_body(fields, model=model, usage=usage),
+            body=raw if fields is None else request_body(fields, model=model, usage=usage, changes=changes),
         )
 
     def tap(self, *, show_usage: bool) -> StreamTap:
@@ -50,9 +58,12 @@ class OpenAIChat:
 
 
 class OpenAIEmbeddings:
-    """Embeddings. Implements ``port.Conversation``."""
+    """Embeddings with a backend of ``profile``. Implements ``port.Conversation``."""
 
-    __slots__ = ()
+    __slots__ = ("_profile",)
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
 
     def __repr__(self) -> str:
         return "<OpenAIEmbeddings>"
@@ -62,7 +73,7 @@ class OpenAIEmbeddings:
     ) -> Outgoing:
         """Word the request. Nothing changes but ``model``."""
         return Outgoing(
-            path="/embeddings",
+            path=self._profile.path("/embeddings", model),
             headers=request_headers(headers, stream=stream),
             body=raw if fields is None else request_body(fields, model=model, usage=False),
         )

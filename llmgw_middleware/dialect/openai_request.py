@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -23,11 +23,17 @@ def request_headers(headers: Sequence[Header], *, stream: bool) -> tuple[Header,
     return (_JSON, _ACCEPT_STREAM if stream else _ACCEPT, *(h for h in headers if h[0] in _CROSSING))
 
 
-def request_body(fields: Fields, *, model: str | None, usage: bool) -> bytes:
+def request_body(
+    fields: Fields, *, model: str | None, usage: bool, changes: Mapping[str, msgspec.Raw | None] | None = None
+) -> bytes:
     """Encode the top level again: what was matched is what is sent, nested bytes untouched.
 
-    ``model`` replaces the caller's when it differs; ``usage`` asks for the usage chunk of a stream.
+    ``model`` replaces the caller's when it differs; ``usage`` asks for the usage chunk of a stream. ``changes`` are
+    new values by field, None for one that is left out.
     """
+    if changes:
+        merged = {**fields, **changes}
+        fields = {name: value for name, value in merged.items() if value is not None}
     changed: dict[str, msgspec.Raw] = {}
     if model is not None and _string(fields.get("model")) != model:
         changed["model"] = msgspec.Raw(msgspec.json.encode(model))

@@ -17,9 +17,9 @@ def conversation(operation: Operation, profile: Profile, *, bare: bool) -> Conve
     """
     match operation:
         case Operation.CHAT:
-            return OpenAIChat(ask_usage=profile.stream_usage and not bare)
+            return OpenAIChat(profile, ask_usage=profile.stream_usage and not bare, adjust=not bare)
         case Operation.EMBEDDINGS:
-            return OpenAIEmbeddings()
+            return OpenAIEmbeddings(profile)
         case Operation.OPAQUE:
             return OpaqueConversation()
         case Operation.MODELS:

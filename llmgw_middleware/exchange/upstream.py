@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from llmgw_middleware.dialect.opaque import OpaqueConversation
 from llmgw_middleware.dialect.port import Conversation, Operation, Outgoing
-from llmgw_middleware.dialect.provider import profile
+from llmgw_middleware.dialect.provider import profile_of
 from llmgw_middleware.dialect.registry import conversation
 from llmgw_middleware.model.backend import Backend
 from llmgw_middleware.model.http import Header, Request
@@ -18,12 +18,13 @@ _OURS: tuple[Header, ...] = ((b"user-agent", b"llmgw-middleware"), (b"accept-enc
 class Upstream:
     """A resolved backend with its address, credential and conversations."""
 
-    __slots__ = ("_conversations", "_headers", "_origin", "_path", "backend", "name")
+    __slots__ = ("_conversations", "_headers", "_origin", "_path", "_profile", "backend", "name")
 
     def __init__(self, backend: Backend) -> None:
-        provider = profile(backend.provider)
+        provider = profile_of(backend)
         parts = urlsplit(backend.url or "")
         self.backend = backend
+        self._profile = provider
         self.name = backend.name
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._path = parts.path.rstrip("/")
@@ -59,7 +60,8 @@ class Upstream:
 
     def check_call(self, path: str) -> Call:
         """Return the call of an active health check: a GET with the credential, never a paid prompt."""
-        return Call(method="GET", url=self._origin + self._path + path, headers=self._headers[0])
+        where = self._profile.check_path(path)
+        return Call(method="GET", url=self._origin + self._path + where, headers=self._headers[0])
 
     def _target(
         self, outgoing: Outgoing, request: Request, operation: Operation, rewrite_path: str | None

@@ -40,6 +40,12 @@ class Backend:
     URL without a path (``host:port`` of seed 000): such a backend gets the caller's validated path and query.
     ``api_keys`` are rotated, each with its own cooldown. ``models`` maps an alias, exact or with a trailing ``*``, to what is sent; ``model`` is always sent. ``where`` is
     ``file:line``.
+
+    ``api``, ``api_version`` and ``auth`` choose among a provider's forms (None: its first); ``region``, ``project``,
+    ``location`` and ``deployment`` are parts of its address. ``preset`` names a row of known servers, ``quirks`` are
+    laid over it, ``capabilities`` are by model pattern. ``max_tokens`` is the limit of an answer where a dialect needs
+    one and the caller gave none; ``max_event_size`` the bytes of one event of a stream; ``on_unsupported`` what
+    becomes of a field that the backend's dialect cannot say.
     """
 
     name: str
@@ -52,6 +58,19 @@ class Backend:
     price: Price | None = None
     max_in_flight: int | None = None
     context_window: int | None = None
+    api: str | None = None
+    api_version: str | None = None
+    auth: str | None = None
+    region: str | None = None
+    project: str | None = None
+    location: str | None = None
+    deployment: str | None = None
+    preset: str | None = None
+    quirks: Mapping[str, str | bool] = field(default_factory=dict)
+    capabilities: Mapping[str, Mapping[str, str | bool | int]] = field(default_factory=dict)
+    max_tokens: int = 8192
+    max_event_size: int = 1024 * 1024
+    on_unsupported: Literal["error", "drop"] = "error"
     timeouts: Timeouts = Timeouts()
     retry: RetryRules = RetryRules()
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)

@@ -7,9 +7,11 @@ import pytest
 from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
 from llmgw_middleware.dialect.openai_usage import read_usage
 from llmgw_middleware.dialect.port import MalformedReply
+from llmgw_middleware.dialect.provider import profile
 from llmgw_middleware.model.usage import Usage
 
-CHAT = OpenAIChat(ask_usage=True)
+PLAIN = profile("openai")
+CHAT = OpenAIChat(PLAIN, ask_usage=True)
 
 
 def test_a_completion_is_forwarded_unchanged_and_read():
@@ -20,7 +22,7 @@ def test_a_completion_is_forwarded_unchanged_and_read():
 
 def test_embeddings_are_forwarded_unchanged_and_read():
     body = b'{"object":"list","data":[{"embedding":[0.10,1e-9]}],"model":"e-1","usage":{"prompt_tokens":4,"total_tokens":4}}'
-    receipt = OpenAIEmbeddings().read_reply(body)
+    receipt = OpenAIEmbeddings(PLAIN).read_reply(body)
     assert (receipt.body, receipt.model, receipt.usage) == (body, "e-1", Usage(input=4))
 
 
@@ -55,7 +57,7 @@ def test_a_success_that_is_no_completion_is_malformed(body):
 @pytest.mark.parametrize("body", [b"{}", b'{"data":{}}', b'{"choices":[]}', b"x"])
 def test_a_success_that_is_no_list_of_embeddings_is_malformed(body):
     with pytest.raises(MalformedReply):
-        OpenAIEmbeddings().read_reply(body)
+        OpenAIEmbeddings(PLAIN).read_reply(body)
 
 
 @pytest.mark.parametrize(

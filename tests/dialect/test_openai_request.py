@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
 from llmgw_middleware.dialect.port import Fields, Outgoing
+from llmgw_middleware.dialect.provider import profile
 
-CHAT = OpenAIChat(ask_usage=True)
-BARE = OpenAIChat(ask_usage=False)
+PLAIN = profile("openai")
+CHAT = OpenAIChat(PLAIN, ask_usage=True)
+BARE = OpenAIChat(PLAIN, ask_usage=False)
 
 
 def fields(body: bytes) -> Fields:
@@ -81,24 +83,26 @@ def test_streams_are_asked_for_usage(options, expected):
 
 @pytest.mark.parametrize(
     ("talk", "stream"),
-    [(CHAT, False), (BARE, True), (BARE, False), (OpenAIEmbeddings(), True)],
+    [(CHAT, False), (BARE, True), (BARE, False), (OpenAIEmbeddings(PLAIN), True)],
     ids=["no-stream", "bare-stream", "bare", "embeddings"],
 )
 def test_nobody_else_is_asked_for_usage(talk, stream):
     assert word(talk, b'{"model":"m"}', stream=stream).body == b'{"model":"m"}'
 
 
-@pytest.mark.parametrize(("talk", "path"), [(CHAT, "/chat/completions"), (OpenAIEmbeddings(), "/embeddings")])
+@pytest.mark.parametrize(
+    ("talk", "path"), [(CHAT, "/chat/completions"), (OpenAIEmbeddings(PLAIN), "/embeddings")]
+)
 def test_the_path_is_the_operations(talk, path):
     assert word(talk, b"{}").path == path
 
 
-@pytest.mark.parametrize("talk", [CHAT, OpenAIEmbeddings()], ids=["chat", "embeddings"])
+@pytest.mark.parametrize("talk", [CHAT, OpenAIEmbeddings(PLAIN)], ids=["chat", "embeddings"])
 def test_a_body_that_is_no_object_is_sent_as_it_is(talk):
     assert talk.outgoing(None, b"[1", headers=(), model="m", stream=False).body == b"[1"
 
 
-@pytest.mark.parametrize("talk", [CHAT, OpenAIEmbeddings()], ids=["chat", "embeddings"])
+@pytest.mark.parametrize("talk", [CHAT, OpenAIEmbeddings(PLAIN)], ids=["chat", "embeddings"])
 def test_only_known_headers_of_the_caller_cross(talk):
     theirs = (
         (b"authorization", b"Bearer host"),

@@ -76,3 +76,39 @@ def test_an_upstream_tells_its_address_and_never_its_key():
     assert repr(Upstream(Backend(name="b", url="https://api.example/v1", api_keys=(Secret("sk-1"),)))) == (
         "<Upstream b at https://api.example/v1>"
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "called"),
+    [
+        ({}, "/models", "https://r/v1/models"),
+        ({}, "/health", "https://r/v1/health"),
+        ({"quirks": {"models_path": "/v2/models"}}, "/models", "https://r/v1/v2/models"),
+        (
+            {"provider": "azure", "api_version": "2024-10-21"},
+            "/models",
+            "https://r/v1/openai/models?api-version=2024-10-21",
+        ),
+    ],
+)
+def test_a_health_check_asks_where_models_are_listed(keys, path, called):
+    assert Upstream(Backend(name="b", url="https://r/v1", **keys)).check_call(path).url == called
+
+
+def test_an_azure_backend_is_called_by_its_deployment_and_key():
+    upstream = Upstream(
+        Backend(
+            name="b", provider="azure", url="https://r", api_version="2024-10-21", api_keys=(Secret("k-1"),)
+        )
+    )
+    talk = upstream.conversation(Operation.CHAT)
+    outgoing = talk.outgoing({}, b"{}", headers=(), model="gpt-4o", stream=False)
+    call = upstream.call(
+        outgoing,
+        Request(method="POST", path="/v1/chat/completions"),
+        operation=Operation.CHAT,
+        rewrite_path=None,
+    )
+    assert call.url == "https://r/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+    assert dict(call.headers)[b"api-key"] == b"k-1"
+    assert b"authorization" not in dict(call.headers)

@@ -8,12 +8,16 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from llmgw_middleware.config.tree import Table
 from llmgw_middleware.config.words.kinds import (
+    Api,
+    Auth,
     Dollars,
     Duration,
     Flag,
     Keys,
     Manual,
     Name,
+    Part,
+    Preset,
     Priority,
     Provider,
     Text,
@@ -23,6 +27,7 @@ from llmgw_middleware.config.words.kinds import (
     choice,
     refuse,
 )
+from llmgw_middleware.config.words.quirks import CapabilitiesWord, QuirksWord
 from llmgw_middleware.config.words.timeout import TimeoutWord
 from llmgw_middleware.config.words.traffic import Results, RetryWord
 from llmgw_middleware.config.words.word import Word
@@ -114,6 +119,56 @@ class BackendWord(Word):
             description="In tokens: a prompt too long elsewhere may be moved to a backend with a larger one."
         ),
     ] = None
+    preset: Annotated[
+        Preset | None,
+        Field(
+            description="A known server that speaks OpenAI's dialect: its address and what differs there. For "
+            "`provider: openai-compatible`."
+        ),
+    ] = None
+    api: Annotated[
+        Api | None,
+        Field(description="Which of a provider's interfaces is spoken."),
+        Manual(default="the provider's first"),
+    ] = None
+    api_version: Annotated[
+        Part | None,
+        Field(
+            description="Anthropic: the `anthropic-version` of every request, else the caller's, or 2023-06-01 for "
+            "translated ones. Azure: the `api-version` of the older paths by deployment; without it the v1 paths are "
+            "used. Gemini: the first segment of the path."
+        ),
+        Manual(default="the provider's"),
+    ] = None
+    auth: Annotated[
+        Auth | None, Field(description="How the credential is sent."), Manual(default="the provider's")
+    ] = None
+    region: Annotated[Part | None, Field(description="Bedrock: the AWS region.")] = None
+    project: Annotated[
+        Part | None,
+        Field(
+            description="Gemini: the Google Cloud project, which makes it Vertex AI. Of a preset: the account."
+        ),
+    ] = None
+    location: Annotated[
+        Part | None, Field(description="Gemini with a project: where it runs."), Manual(default="global")
+    ] = None
+    deployment: Annotated[
+        Part | None,
+        Field(description="Azure with apiVersion: the deployment in the path."),
+        Manual(default="the model that is sent"),
+    ] = None
+    quirks: Annotated[QuirksWord, Field(description="What this server does differently.")] = (
+        QuirksWord.model_construct()
+    )
+    capabilities: Annotated[
+        dict[str, CapabilitiesWord],
+        Field(
+            default_factory=dict,
+            description="What single models can do, by name or a pattern with `*`; laid over what is known of them.",
+        ),
+        Manual(kind="mapping of model to capabilities"),
+    ]
     timeout: Annotated[TimeoutWord, Field(description="Limits of time for this backend.")] = (
         TimeoutWord.model_construct()
     )

@@ -15,11 +15,13 @@ from llmgw_middleware.config import quantity
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Items, Scalar, Table, plain
 from llmgw_middleware.config.unavailable import SHAPES, VALUES, refusal
-from llmgw_middleware.dialect.provider import PROFILES
+from llmgw_middleware.dialect.presets import PRESETS
+from llmgw_middleware.dialect.provider import APIS, PROFILES
 from llmgw_middleware.model.backend import Secret
 from llmgw_middleware.regex import UnsafePattern, compile_pattern
 
 REFERENCE = {"type": "string", "pattern": r"\$\{.+\}"}
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]+")
 
 
@@ -142,7 +144,8 @@ def choice(key: str, *allowed: str) -> tuple[Any, ...]:
             wrong(f"one of {', '.join(allowed)}", given, did_you_mean(given.source, allowed))
         return given.text
 
-    return reader(read, {"type": "string", "enum": list(allowed)}, " | ".join(allowed))
+    taken = [word for word in allowed if word not in VALUES.get(key, ())]
+    return reader(read, {"type": "string", "enum": taken}, " | ".join(taken))
 
 
 def _pattern(value: Any) -> str:
@@ -195,6 +198,22 @@ def _path(value: Any) -> str:
 def _name(value: Any) -> str:
     text = text_of(value, "a name").strip()
     return text or wrong("a name", value)
+
+
+def _part(value: Any) -> str:
+    """Return a part of an address, which may hold nothing that ends a host or a segment of a path."""
+    text = text_of(value, "a name").strip()
+    return text if _PART.fullmatch(text) else wrong("letters, digits, dots, dashes and underscores", value)
+
+
+def _auth(value: Any) -> str:
+    wanted = "bearer, header:<name>, sigv4 or oauth"
+    text = text_of(value, wanted).strip()
+    kind, colon, name = text.partition(":")
+    if colon and kind == "header" and _TOKEN.fullmatch(name):
+        return f"header:{name.lower()}"
+    words = ("bearer", "sigv4", "oauth", "header")
+    return text if text in words[:3] else wrong(wanted, value, did_you_mean(text, words))
 
 
 def _fact(value: Any) -> Any:
@@ -291,4 +310,15 @@ def count(least: int, most: int) -> tuple[Any, ...]:
 Priority = Annotated[int, *count(-1_000_000, 1_000_000)]
 Times = Annotated[int, *count(1, 1000)]
 Status = Annotated[int, *count(400, 599)]
+Part = Annotated[str, *reader(_part, {"type": ["string", "number"]}, "text")]
+Auth = Annotated[
+    str,
+    *reader(
+        _auth,
+        {"type": "string", "pattern": r"^(bearer|sigv4|oauth|header:.+|\$\{.+\})$"},
+        "bearer | header:<name> | sigv4 | oauth",
+    ),
+]
+Api = Annotated[str, *choice("api", *dict.fromkeys(api for row in APIS.values() for api in row))]
+Preset = Annotated[str, *choice("preset", *PRESETS)]
 Provider = Annotated[str, *choice("provider", *PROFILES)]

@@ -1,0 +1,104 @@
+"""What single models can and cannot do, as rows by the patterns of their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Literal
+
+Reasoning = Literal["effort", "budget", "level", "none"]
+CapabilityValue = str | bool | int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """One model.
+
+    ``sampling``: it takes temperature, top_p and top_k. ``mid_system``: system messages may stand among the others.
+    ``reasoning`` is how thinking is asked for: by an effort, a budget of tokens, Gemini 3's level, or not at all.
+    ``prefill``: the last message may be the assistant's. ``max_completion``: OpenAI's reasoning models, which refuse
+    ``max_tokens`` and ``stop``. ``developer``: it knows the role. ``audio``: it hears. ``max_output`` is the most
+    tokens of an answer, None where that is not known.
+    """
+
+    sampling: bool = True
+    mid_system: bool = False
+    reasoning: Reasoning = "effort"
+    prefill: bool = True
+    max_completion: bool = False
+    developer: bool = True
+    audio: bool = False
+    max_output: int | None = None
+
+
+Row = tuple[str, Mapping[str, CapabilityValue]]
+
+_CURRENT: Mapping[str, CapabilityValue] = {
+    "sampling": False, "prefill": False, "reasoning": "effort", "mid_system": True, "max_output": 128_000,
+}  # fmt: skip
+
+ROWS: Sequence[Row] = (
+    ("claude-*", {"reasoning": "budget", "max_output": 64_000}),
+    ("claude-3-haiku*", {"reasoning": "none", "max_output": 4096}),
+    ("claude-3-opus*", {"reasoning": "none", "max_output": 4096}),
+    ("claude-3-5-*", {"reasoning": "none", "max_output": 8192}),
+    ("claude-opus-4-0*", {"max_output": 32_000}),
+    ("claude-opus-4-2025*", {"max_output": 32_000}),
+    ("claude-opus-4-1*", {"max_output": 32_000}),
+    ("claude-opus-4-6*", {"prefill": False, "reasoning": "effort", "max_output": 128_000}),
+    ("claude-sonnet-4-6*", {"prefill": False, "reasoning": "effort"}),
+    ("claude-opus-4-7*", {"sampling": False, "prefill": False, "reasoning": "effort", "max_output": 128_000}),
+    ("claude-opus-4-8*", _CURRENT),
+    ("claude-opus-5*", _CURRENT),
+    ("claude-sonnet-5*", _CURRENT),
+    ("claude-haiku-5*", _CURRENT),
+    ("claude-fable-*", _CURRENT),
+    ("gemini-2.0*", {"reasoning": "none", "audio": True}),
+    ("gemini-2.5*", {"reasoning": "budget", "audio": True, "max_output": 65_536}),
+    ("gemini-3*", {"reasoning": "level", "audio": True, "max_output": 65_536}),
+    ("o1*", {"max_completion": True}),
+    ("o3*", {"max_completion": True}),
+    ("o4*", {"max_completion": True}),
+    ("gpt-5*", {"max_completion": True}),
+    ("o1-mini*", {"developer": False}),
+    ("gpt-3.5*", {"reasoning": "none", "max_output": 4096}),
+    ("gpt-4*", {"reasoning": "none"}),
+    ("amazon.titan*", {"reasoning": "none"}),
+    ("amazon.nova*", {"reasoning": "none", "prefill": False}),
+    ("meta.*", {"reasoning": "none"}),
+    ("mistral.*", {"reasoning": "none"}),
+    ("cohere.*", {"reasoning": "none"}),
+    ("deepseek.*", {"reasoning": "none"}),
+)  # fmt: skip
+"""Built-in knowledge, from the general to the exact: each row that matches is laid over those before it."""
+
+_PLAIN = Capabilities()
+
+
+def capabilities_of(
+    model: str | None, configured: Mapping[str, Mapping[str, CapabilityValue]]
+) -> Capabilities:
+    """Return what ``model`` can do; ``configured`` patterns are laid over the built-in rows, the longest last."""
+    found = _PLAIN
+    plain = plain_name(model or "")
+    for pattern, values in ROWS:
+        if fnmatchcase(plain, pattern):
+            found = replace(found, **values)  # type: ignore[arg-type]  # the rows are tested
+    for pattern in sorted(configured, key=len):
+        if fnmatchcase(model or "", pattern) or fnmatchcase(plain, pattern):
+            found = replace(found, **configured[pattern])  # type: ignore[arg-type]  # typed by the words
+    return found
+
+
+def plain_name(model: str) -> str:
+    """Return a model's name without where it is served.
+
+    ``us.anthropic.claude-sonnet-4-5-v1:0`` (Bedrock), ``publishers/google/models/gemini-2.5-pro`` (Vertex) and
+    ``openai/gpt-5`` (routers) are the same models as at their makers.
+    """
+    name = model.rsplit("/", 1)[-1].lower()
+    head, dot, rest = name.partition(".")
+    if dot and head in {"us", "eu", "apac", "global", "jp", "au", "ca", "us-gov"}:
+        name = rest
+    return name.removeprefix("anthropic.").removeprefix("google.")

@@ -1,0 +1,53 @@
+import pytest
+
+from llmgw_middleware.dialect.capability import ROWS, Capabilities, capabilities_of, plain_name
+
+
+@pytest.mark.parametrize(
+    ("model", "plain"),
+    [
+        ("gpt-5", "gpt-5"),
+        ("openai/gpt-5", "gpt-5"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929-v1:0"),
+        ("anthropic.claude-3-haiku-20240307-v1:0", "claude-3-haiku-20240307-v1:0"),
+        ("publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("us.amazon.nova-pro-v1:0", "amazon.nova-pro-v1:0"),
+        ("gpt-4.1", "gpt-4.1"),
+    ],
+)
+def test_a_model_is_the_same_wherever_it_is_served(model, plain):
+    assert plain_name(model) == plain
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [
+        ("claude-opus-4-8", {"sampling": False, "mid_system": True, "reasoning": "effort", "prefill": False}),
+        ("claude-sonnet-4-5", {"sampling": True, "reasoning": "budget", "prefill": True}),
+        ("us.anthropic.claude-opus-4-7-v1:0", {"sampling": False, "prefill": False}),
+        ("claude-sonnet-5", {"sampling": False, "mid_system": True}),
+        ("claude-haiku-4-5", {"sampling": True, "max_output": 64_000}),
+        ("claude-3-haiku-20240307", {"reasoning": "none", "max_output": 4096}),
+        ("gemini-2.5-flash", {"reasoning": "budget"}),
+        ("gemini-3-flash-preview", {"reasoning": "level"}),
+        ("o3-mini", {"max_completion": True}),
+        ("gpt-5.2", {"max_completion": True}),
+        ("gpt-4o", {"max_completion": False, "reasoning": "none"}),
+        ("unheard-of", {"sampling": True, "max_output": None}),
+        (None, {"sampling": True}),
+    ],
+)
+def test_what_is_known_of_a_model(model, known):
+    found = capabilities_of(model, {})
+    assert {name: getattr(found, name) for name in known} == known
+
+
+def test_what_is_configured_counts_and_of_patterns_the_longest():
+    rows = {"my-*": {"sampling": False, "audio": True}, "my-large": {"sampling": True}}
+    found = capabilities_of("my-large", rows)
+    assert (found.sampling, found.audio) == (True, True)
+
+
+def test_every_row_speaks_of_fields_there_are():
+    for _, values in ROWS:
+        assert Capabilities(**values)  # type: ignore[arg-type]
