@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import inspect
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
 from importlib import import_module
+from threading import Lock
 from typing import Any
+
+from cachetools import TTLCache
 
 from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.model.http import HostRequest
@@ -19,6 +23,12 @@ log = logging.getLogger("llmgw.identity")
 
 Subjects = Mapping[str, Any]
 Read = Callable[[HostRequest, Subjects], Any]
+Key = tuple[str, type, str]
+"""Whose value it is, of which of the host's kinds of user, and its name."""
+
+MOST_KEPT = 100_000
+"""Values that are kept at once; the least recently used go first."""
+_ABSENT: Any = object()
 
 
 class AttributeReader:
@@ -33,36 +43,79 @@ class AttributeReader:
     also on the way, says that the host knows nothing: the default, and no failure. An attribute without value and
     default is left out. ``needs`` are the subjects that the paths start from. Raises ValueError for a path that is
     malformed and a function that cannot be imported.
+
+    With ``identity.cache`` a user's values are kept for so many seconds of ``clock``: those of functions, of paths from
+    ``user``, and what a door has to query. What starts elsewhere (a session) is read each time, as is a user that is a
+    mapping, which costs nothing. A failure is never kept.
     """
 
-    def __init__(self, rules: IdentityRules) -> None:
+    def __init__(self, rules: IdentityRules, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._readers = {name: _reader(name, path) for name, path in rules.attributes.items()}
         self._paths = dict(rules.attributes)
         self._defaults = dict(rules.default)
         self.needs = frozenset(path.partition(".")[0] for path in self._paths.values() if ":" not in path)
         self.failures: Counter[str] = Counter()
+        self._kept: TTLCache[Key, Any] | None = (
+            TTLCache(maxsize=MOST_KEPT, ttl=rules.cache, timer=clock) if rules.cache else None
+        )
+        self._lock = Lock()
 
     def __repr__(self) -> str:
         names = ", ".join(self._readers) or "none"
         return f"<AttributeReader [{names}; {self.failures.total()} failures]>"
 
-    def read(self, request: HostRequest, subjects: Subjects) -> dict[str, Any]:
-        """Return every attribute that has a value, defaults included. Raises only ``GatewayError``."""
-        found = dict(self._defaults)
+    def read(
+        self,
+        request: HostRequest,
+        subjects: Subjects,
+        *,
+        user: str = "",
+        known: Mapping[str, Any] | None = None,
+        queried: Mapping[str, Callable[[], Any]] | None = None,
+    ) -> dict[str, Any]:
+        """Return every attribute that has a value, defaults included. Raises only ``GatewayError``.
+
+        ``user`` is the id under which values may be kept; empty: none are. ``known`` are attributes that the door has
+        already, ``queried`` such that it would have to ask for; a configured one of the same name wins over both.
+        """
+        found = self._defaults | {
+            name: value for name, value in (known or {}).items() if name not in self._readers
+        }
+        kind = type(subjects.get("user"))
+        for name, ask in (queried or {}).items():
+            if name not in self._readers:
+                found[name] = self._kept_or((user, kind, name), ask)
         for name, reader in self._readers.items():
-            value = self._value(name, reader, request, subjects)
+            key = (user, kind, name) if self._may_keep(name, kind) else ("", kind, name)
+            value = self._value(key, reader, request, subjects)
             if value is not None:
                 found[name] = value
         return found
 
-    def _value(self, name: str, reader: Read, request: HostRequest, subjects: Subjects) -> Any:
+    def _may_keep(self, name: str, kind: type) -> bool:
+        path = self._paths[name]
+        return ":" in path or (path.partition(".")[0] == "user" and not issubclass(kind, Mapping))
+
+    def _value(self, key: Key, reader: Read, request: HostRequest, subjects: Subjects) -> Any:
         try:
-            return _plain(reader(request, subjects))
+            return self._kept_or(key, lambda: _plain(reader(request, subjects)))
         except GatewayError:
             raise
         except Exception as error:  # noqa: BLE001 - a host's property may raise anything; the default is the answer
-            self._failed(name, error)
+            self._failed(key[-1], error)
             return None
+
+    def _kept_or(self, key: Key, ask: Callable[[], Any]) -> Any:
+        """Return what is kept of a named user, else what ``ask`` says, which is kept then."""
+        if self._kept is None or not key[0]:
+            return ask()
+        with self._lock:
+            value = self._kept.get(key, _ABSENT)
+        if value is _ABSENT:
+            value = ask()
+            with self._lock:
+                self._kept[key] = value
+        return value
 
     def _failed(self, name: str, error: Exception) -> None:
         self.failures[name] += 1

@@ -23,8 +23,17 @@ SSE = ((b"content-type", b"text/event-stream; charset=utf-8"),)
 class FakeAttributes:
     """Reads ``tier`` off the user, as ``identity.attributes: {tier: user.tier}, default: {tier: free}`` would."""
 
-    def read(self, request: HostRequest, subjects: Mapping[str, Any]) -> dict[str, Any]:
-        return {"tier": getattr(subjects.get("user"), "tier", "free")}
+    def read(
+        self,
+        request: HostRequest,
+        subjects: Mapping[str, Any],
+        *,
+        user: str = "",
+        known: Mapping[str, Any] | None = None,
+        queried: Mapping[str, Callable[[], Any]] | None = None,
+    ) -> dict[str, Any]:
+        asked = {name: ask() for name, ask in (queried or {}).items()}
+        return {**(known or {}), **asked, "tier": getattr(subjects.get("user"), "tier", "free")}
 
 
 class FakeStream:

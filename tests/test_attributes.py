@@ -11,6 +11,7 @@ from llmgw_middleware.attributes import AttributeReader
 from llmgw_middleware.errors import AuthError
 from llmgw_middleware.model.http import HostRequest
 from llmgw_middleware.model.plan import IdentityRules
+from llmgw_middleware.testing.clock import FakeClock
 
 HERE = __name__
 ASKED = HostRequest(
@@ -271,3 +272,105 @@ def test_a_reader_shows_what_it_reads_and_how_often_that_failed():
     reader = AttributeReader(IdentityRules(attributes={"tier": "user.none", "org": "user.profile"}))
     reader.read(ASKED, {"user": User()})
     assert repr(reader) == "<AttributeReader [tier, org; 1 failures]>"
+
+
+def test_a_default_does_not_hide_what_the_door_knows():
+    reader = AttributeReader(IdentityRules(default={"staff": False, "groups": []}))
+    known, queried = {"staff": True}, {"groups": lambda: ["sales"]}
+    assert reader.read(ASKED, {}, known=known, queried=queried) == {"staff": True, "groups": ["sales"]}
+
+
+@pytest.mark.parametrize("path", ["user.profile.tier", "user.none"], ids=["found", "failing"])
+def test_a_configured_path_wins_over_what_the_door_knows(path):
+    reader = AttributeReader(IdentityRules(attributes={"staff": path}, default={"staff": "premium"}))
+    known: dict[str, Any] = {"staff": True}
+    assert reader.read(ASKED, {"user": User()}, known=known) == {"staff": "premium"}
+    assert reader.read(ASKED, {"user": User()}, queried={"staff": known.popitem}) == {"staff": "premium"}
+    assert known
+
+
+class Counted:
+    """A user who counts how often the tier is asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @property
+    def tier(self) -> str:
+        self.asked += 1
+        return f"tier {self.asked}"
+
+
+def keeping(path: str, clock: FakeClock) -> AttributeReader:
+    return AttributeReader(IdentityRules(attributes={"x": path}, cache=30), clock=clock)
+
+
+def test_a_users_attributes_are_kept_for_the_seconds_of_the_configuration():
+    clock = FakeClock()
+    reader, user = keeping("user.tier", clock), Counted()
+    for passed, told in ((0, "tier 1"), (29, "tier 1"), (2, "tier 2")):
+        clock.advance(passed)
+        assert reader.read(ASKED, {"user": user}, user="7") == {"x": told}
+
+
+def test_without_a_cache_they_are_read_each_time():
+    reader = AttributeReader(IdentityRules(attributes={"x": "user.tier"}))
+    user = Counted()
+    assert [reader.read(ASKED, {"user": user}, user="7")["x"] for _ in range(2)] == ["tier 1", "tier 2"]
+
+
+def test_nobodys_attributes_are_never_kept():
+    reader, user = keeping("user.tier", FakeClock()), Counted()
+    assert [reader.read(ASKED, {"user": user}, user="")["x"] for _ in range(2)] == ["tier 1", "tier 2"]
+
+
+def test_users_never_share_what_is_kept_not_even_under_the_same_id_in_two_kinds():
+    class Admin(Counted):
+        pass
+
+    reader = keeping("user.tier", FakeClock())
+    alice, bob, admin = Counted(), Counted(), Admin()
+    bob.asked, admin.asked = 10, 20
+    told = [reader.read(ASKED, {"user": u}, user=i)["x"] for u, i in ((alice, "1"), (bob, "2"), (admin, "1"))]
+    assert told == ["tier 1", "tier 11", "tier 21"]
+
+
+def test_what_is_read_off_a_session_or_a_mapping_is_read_each_time():
+    reader = keeping("session.country", FakeClock())
+    for country in ("FR", "DE"):
+        assert reader.read(ASKED, {"session": Session(country=country)}, user="7") == {"x": country}
+    reader = keeping("user.tier", FakeClock())
+    for tier in ("free", "gold"):
+        assert reader.read(ASKED, {"user": {"tier": tier}}, user="7") == {"x": tier}
+
+
+def test_a_functions_answer_and_a_queried_attribute_are_kept():
+    reader = keeping(f"{HERE}:organisation", FakeClock())
+    other = HostRequest(method="POST", path="/", headers={"x-org": "other"}, client=None, native=None)
+    assert reader.read(ASKED, {}, user="7", queried={"groups": lambda: ["a"]}) == {
+        "x": "acme",
+        "groups": ["a"],
+    }
+    assert reader.read(other, {}, user="7", queried={"groups": lambda: ["b"]}) == {
+        "x": "acme",
+        "groups": ["a"],
+    }
+
+
+def test_that_the_host_knows_nothing_is_kept_and_a_failure_is_not():
+    reader, user = keeping("user.profile.tier", FakeClock()), User(Profile(tier=None))
+    assert reader.read(ASKED, {"user": user}, user="7") == {}
+    user.profile = Profile(tier="gold")
+    assert reader.read(ASKED, {"user": user}, user="7") == {}
+    broken = User(Profile())
+    del broken.profile
+    assert reader.read(ASKED, {"user": broken}, user="8") == {}
+    broken.profile = Profile(tier="gold")
+    assert reader.read(ASKED, {"user": broken}, user="8") == {"x": "gold"}
+
+
+def test_an_error_meant_for_the_caller_is_not_kept():
+    reader = keeping("user.expired", FakeClock())
+    for _ in range(2):
+        with pytest.raises(AuthError):
+            reader.read(ASKED, {"user": User()}, user="7")

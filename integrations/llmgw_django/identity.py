@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
 from django.http import HttpRequest
@@ -51,7 +51,8 @@ class UserReader:
             id=str(user.pk),
             source=source,
             session_key=_key(session) if source == "session" else None,
-            attributes=dict(self._attributes(user)),
+            attributes=_flags(user),
+            queried=self._queried(user),
             subjects={"user": user, "session": session},
         )
 
@@ -65,13 +66,19 @@ class UserReader:
             self._plan = plan
         return self._reads_groups
 
-    def _attributes(self, user: Any) -> Iterator[tuple[str, Any]]:
-        # A project's own user model need not have any of these.
-        yield "staff", bool(getattr(user, "is_staff", False))
-        yield "superuser", bool(getattr(user, "is_superuser", False))
+    def _queried(self, user: Any) -> dict[str, Callable[[], list[str]]]:
         groups = getattr(user, "groups", None)
-        if self.reads_groups and groups is not None:
-            yield "groups", list(groups.values_list("name", flat=True))
+        if groups is None or not self.reads_groups:
+            return {}
+        return {"groups": lambda: list(groups.values_list("name", flat=True))}
+
+
+def _flags(user: Any) -> dict[str, bool]:
+    # A project's own user model need not have any of these.
+    return {
+        "staff": bool(getattr(user, "is_staff", False)),
+        "superuser": bool(getattr(user, "is_superuser", False)),
+    }
 
 
 def _key(session: Any) -> str | None:

@@ -65,4 +65,6 @@ def _identity(word: IdentityWord, report: Report) -> IdentityRules:
                 word.at("attributes", name),
                 f'The attribute "{name}" is read by a dotted path such as user.profile.tier, or by module:function.',
             )
-    return IdentityRules(require=word.require, attributes=word.attributes, default=word.default)
+    return IdentityRules(
+        require=word.require, attributes=word.attributes, default=word.default, cache=word.cache
+    )

@@ -38,12 +38,26 @@ class Rate:
 
 def duration(written: Written) -> float:
     """Return seconds: ``200ms``, ``5s``, ``1m30s``, ``2h``; a bare number is seconds. Zero and less are refused."""
-    seconds = _number(written)
-    if seconds is None and isinstance(written, str) and (match := _DURATION.fullmatch(written.strip())):
-        hours, minutes, rest, milli = (float(part or 0) for part in match.groups())
-        seconds = hours * _HOUR + minutes * _MINUTE + rest + milli / 1000
+    seconds = _seconds(written)
     if seconds is None or not 0 < seconds < math.inf:
         raise ValueError("a duration above zero such as 200ms, 5s, 1m30s or 2h")
+    return seconds
+
+
+def lifetime(written: Written) -> float:
+    """Return seconds, written as a duration is; zero says that nothing is kept."""
+    seconds = _seconds(written)
+    if seconds is None or not 0 <= seconds < math.inf:
+        raise ValueError("a duration such as 30s or 5m, or 0")
+    return seconds
+
+
+def _seconds(written: Written) -> float | None:
+    seconds = _number(written)
+    text = written.strip() if isinstance(written, str) else ""
+    if seconds is None and text and (match := _DURATION.fullmatch(text)):
+        hours, minutes, rest, milli = (float(part or 0) for part in match.groups())
+        seconds = hours * _HOUR + minutes * _MINUTE + rest + milli / 1000
     return seconds
 
 

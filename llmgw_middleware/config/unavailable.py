@@ -18,7 +18,6 @@ KEYS: Mapping[str, frozenset[str]] = {
         {"canaries", "console", "experiments", "manifests", "observe", "state"}
     ),
     "gateway": frozenset({"transform"}),
-    "identity": frozenset({"cache"}),
     "route": frozenset(
         {
             "circuitBreaker", "limits", "mirror", "onUnsupported", "transform", "when",

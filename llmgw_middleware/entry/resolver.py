@@ -33,13 +33,15 @@ class Found:
     """Whom a host knows: what a door's built-in resolver returns.
 
     ``subjects`` are the objects that the dotted paths of ``identity.attributes`` start from (``user``, ``session``);
-    ``attributes`` are known besides (Django: ``staff``, ``groups``), and a configured one of the same name wins.
+    ``attributes`` are known besides (Django: ``staff``), and a configured one of the same name wins. ``queried`` are
+    such that cost the host something to tell (Django: ``groups``): they are asked where ``identity.cache`` has none.
     """
 
     id: str = ""
     source: Source = "none"
     session_key: str | None = field(default=None, repr=False)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    queried: Mapping[str, Callable[[], Any]] = field(default_factory=dict, repr=False)
     subjects: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -106,17 +108,19 @@ class Resolver:
         if found is None:
             found = ANONYMOUS
         if isinstance(found, Found):
-            read = self._gateway.attributes.read(request, found.subjects)
+            attributes = self._gateway.attributes.read(
+                request, found.subjects, user=found.id, known=found.attributes, queried=found.queried
+            )
             return Identity(
                 id=found.id,
-                attributes={**found.attributes, **read},
+                attributes=attributes,
                 source=found.source,
                 session_key=found.session_key,
             )
         if not isinstance(found, Identity):
             raise TypeError(f"identify returned {type(found).__name__}; it must return Identity or None")
         # What the developer's own resolver says is final; configured paths and defaults fill the gaps.
-        read = self._gateway.attributes.read(request, {"user": found.attributes})
+        read = self._gateway.attributes.read(request, {"user": found.attributes}, user=found.id)
         return Identity(
             id=found.id,
             attributes={**read, **found.attributes},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -16,8 +16,19 @@ from llmgw_middleware.model.plan import Plan
 class AttributeSource(Protocol):
     """Reads the configured attributes off the host's objects; ``attributes.py`` is the real one."""
 
-    def read(self, request: HostRequest, subjects: Mapping[str, Any]) -> dict[str, Any]:
-        """Return every configured attribute; a path that fails gives its default."""
+    def read(
+        self,
+        request: HostRequest,
+        subjects: Mapping[str, Any],
+        *,
+        user: str = "",
+        known: Mapping[str, Any] | None = None,
+        queried: Mapping[str, Callable[[], Any]] | None = None,
+    ) -> dict[str, Any]:
+        """Return every configured attribute, ``known`` and ``queried`` ones besides; a path that fails gives its default.
+
+        ``user`` is the id under which the values may be kept.
+        """
         ...
 
 

@@ -28,11 +28,15 @@ class Geography:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityRules:
-    """What is read of the host's user. ``attributes`` maps a name to a dotted path or ``module:function``."""
+    """What is read of the host's user. ``attributes`` maps a name to a dotted path or ``module:function``.
+
+    ``cache``: seconds for which a user's attributes are kept; 0: they are read for each request.
+    """
 
     require: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
     default: Mapping[str, Any] = field(default_factory=dict)
+    cache: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

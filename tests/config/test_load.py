@@ -20,6 +20,7 @@ WHOLE = {
         "require": True,
         "attributes": {"tier": "user.profile.tier"},
         "default": {"tier": "free", "n": [1]},
+        "cache": "1m30s",
     },
     "geo": {"header": "CF-IPCountry", "database": "/x.mmdb", "regions": {"NORDIC": ["se", "NO"]}},
     "routes": [{"path": "/v1/chat/completions", "region": ["NORDIC"], "backend": "b"}],
@@ -39,7 +40,10 @@ def test_a_whole_configuration_becomes_a_plan():
     assert (plan.max_body_size, plan.debug_headers, plan.on_no_route) == (1_000_000, True, "pass")
     assert plan.trusted_proxies == (ip_network("127.0.0.1/32"), ip_network("fd00::/8"))
     assert plan.identity == IdentityRules(
-        require=True, attributes={"tier": "user.profile.tier"}, default={"tier": "free", "n": [1]}
+        require=True,
+        attributes={"tier": "user.profile.tier"},
+        default={"tier": "free", "n": [1]},
+        cache=90.0,
     )
     assert plan.geography == Geography(
         header="cf-ipcountry", database="/x.mmdb", regions={"NORDIC": frozenset({"SE", "NO"})}

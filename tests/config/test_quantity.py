@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgw_middleware.config.quantity import Rate, duration, rate, share, size, weight
+from llmgw_middleware.config.quantity import Rate, duration, lifetime, rate, share, size, weight
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,19 @@ def test_a_duration_is_seconds(written, seconds):
 def test_what_is_no_duration_is_refused(written):
     with pytest.raises(ValueError, match="a duration above zero"):
         duration(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("30s", 30.0), ("5m", 300.0), (0, 0.0), ("0", 0.0), ("0s", 0.0)]
+)
+def test_a_lifetime_is_a_duration_or_nothing(written, seconds):
+    assert lifetime(written) == seconds
+
+
+@pytest.mark.parametrize("written", ["", " ", "s", -1, "-5s", "1d", float("inf"), float("nan")])
+def test_what_is_no_lifetime_is_refused(written):
+    with pytest.raises(ValueError, match="such as 30s or 5m, or 0"):
+        lifetime(written)
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(1, 999))

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.test import RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 
@@ -15,6 +18,7 @@ from llmgw_django.identity import UserReader
 from llmgw_middleware import GatewayError, HostRequest, build_gateway
 from llmgw_middleware.testing.upstream import chat as completion
 from tests.django.conftest import Caller
+from tests.django.project.models import Profile
 
 KEY = "k" * 32
 BACKENDS = [{"name": "b", "url": "http://127.0.0.1:9/v1"}]
@@ -42,11 +46,11 @@ def test_a_logged_in_user_is_told_by_the_session():
 
 def test_groups_are_asked_for_only_where_a_rule_reads_them():
     bob = User.objects.get(username="bob")
+    assert not UserReader(gateway_asking(staff=True))(host(user=bob, session=None)).queried
     with CaptureQueriesContext(connection) as queries:
-        UserReader(gateway_asking(staff=True))(host(user=bob, session=None))
+        found = UserReader(gateway_asking(groups={"contains": "pilots"}))(host(user=bob, session=None))
     assert not queries.captured_queries
-    found = UserReader(gateway_asking(groups={"contains": "pilots"}))(host(user=bob, session=None))
-    assert found.attributes["groups"] == ["pilots"]
+    assert found.queried["groups"]() == ["pilots"]
 
 
 def test_an_anonymous_visitor_keeps_the_session_for_splits():
@@ -62,6 +66,7 @@ def test_a_user_model_without_groups_and_staff_will_do():
 
     found = UserReader(gateway_asking(groups={"contains": "x"}))(host(user=Bare(), session=None))
     assert (found.id, found.attributes) == ("5", {"staff": False, "superuser": False})
+    assert not found.queried
 
 
 def test_rules_that_ask_who_calls_need_somebody_who_knows():
@@ -136,6 +141,39 @@ async def test_where_a_login_is_required_nobody_else_is_served(caller: Caller, g
         assert json.loads(response.content)["error"]["code"] == "not_authenticated"
         await caller.login("alice")
         assert (await caller.post()).status_code == 200
+
+
+@pytest.mark.parametrize(("cache", "read_again"), [("30s", 0), (0, 1)], ids=["kept", "not kept"])
+async def test_a_users_attributes_are_kept_between_requests_where_the_configuration_says_so(
+    caller: Caller, gateway, upstream, cache: Any, read_again: int
+):
+    gateway["identity"]["cache"] = cache
+    upstream.script(completion(), completion())
+    await caller.login("bob")
+    with override_settings(LLMGW=gateway), profiles_read() as read:
+        await caller.post()
+        first = len(read)
+        await caller.post()
+    assert first == 1
+    assert len(read) - first == read_again
+    assert [seen.path.split("/")[1] for seen in upstream.requests] == ["premium", "premium"]
+
+
+@contextmanager
+def profiles_read() -> Iterator[list[str]]:
+    """Collect the queries for profiles, whatever thread makes them."""
+    read: list[str] = []
+    table = Profile._meta.db_table
+    former = CursorWrapper.execute
+
+    def execute(self: Any, sql: Any, params: Any = None) -> Any:
+        if f'FROM "{table}"' in str(sql):
+            read.append(str(sql))
+        return former(self, sql, params)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CursorWrapper, "execute", execute)
+        yield read
 
 
 def last_decision() -> Any:

@@ -12,6 +12,7 @@ from llmgw_middleware.config.words.kinds import (
     Duration,
     Flag,
     HeaderName,
+    Lifetime,
     Manual,
     Network,
     Size,
@@ -99,6 +100,14 @@ class IdentityWord(Word):
         Field(default_factory=dict, description="Attributes of callers who lack them."),
         Manual(kind="mapping of name to value"),
     ]
+    cache: Annotated[
+        Lifetime,
+        Field(
+            description="How long a user's attributes are kept: what paths from `user` and `module:function` gave. "
+            "Who calls is asked for each request all the same."
+        ),
+        Manual(default="0"),
+    ] = 0.0
 
 
 class GeoWord(Word):

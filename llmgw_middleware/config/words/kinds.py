@@ -243,6 +243,20 @@ Duration = Annotated[
         "duration",
     ),
 ]
+Lifetime = Annotated[
+    float,
+    *reader(
+        _quantity(quantity.lifetime, "a duration such as 30s, or 0"),
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": r"^[0-9.hms]+$"},
+                REFERENCE,
+            ]
+        },
+        "duration",
+    ),
+]
 Size = Annotated[
     int,
     *reader(
