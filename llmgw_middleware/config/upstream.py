@@ -86,7 +86,7 @@ class Definition:
             deployment=self._value("deployment"),
             preset=self._value("preset"),
             quirks=_given(self._value("quirks")),
-            capabilities={model: _given(word) for model, word in self._value("capabilities").items()},
+            capabilities={model: _named(word) for model, word in self._value("capabilities").items()},
             api_keys=self._keys(),
             models=dict(self._value("models")),
             model=self._value("model"),
@@ -165,6 +165,11 @@ class Definition:
 def _given(word: Word) -> dict[str, Any]:
     """Return what was written in a word, by field."""
     return {field: getattr(word, field) for field in sorted(word.model_fields_set)}
+
+
+def _named(word: Word) -> dict[str, Any]:
+    """Return what was written in a word, by the names of the configuration."""
+    return {word.__class__.model_fields[field].alias or field: value for field, value in _given(word).items()}
 
 
 def price_of(word: BackendWord, report: Report) -> Price | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
-Reasoning = Literal["effort", "budget", "level", "none"]
+ThinkingForm = Literal["effort", "budget", "level", "none"]
 CapabilityValue = str | bool | int
 
 
@@ -16,7 +16,7 @@ class Capabilities:
     """One model.
 
     ``sampling``: it takes temperature, top_p and top_k. ``mid_system``: system messages may stand among the others.
-    ``reasoning`` is how thinking is asked for: by an effort, a budget of tokens, Gemini 3's level, or not at all.
+    ``thinking`` is how thinking is asked for: by an effort, a budget of tokens, Gemini 3's level, or not at all.
     ``prefill``: the last message may be the assistant's. ``max_completion``: OpenAI's reasoning models, which refuse
     ``max_tokens`` and ``stop``. ``developer``: it knows the role. ``audio``: it hears. ``max_output`` is the most
     tokens of an answer, None where that is not known.
@@ -24,7 +24,7 @@ class Capabilities:
 
     sampling: bool = True
     mid_system: bool = False
-    reasoning: Reasoning = "effort"
+    thinking: ThinkingForm = "effort"
     prefill: bool = True
     max_completion: bool = False
     developer: bool = True
@@ -35,60 +35,79 @@ class Capabilities:
 Row = tuple[str, Mapping[str, CapabilityValue]]
 
 _CURRENT: Mapping[str, CapabilityValue] = {
-    "sampling": False, "prefill": False, "reasoning": "effort", "mid_system": True, "max_output": 128_000,
+    "sampling": False, "prefill": False, "thinking": "effort", "mid_system": True, "max_output": 128_000,
 }  # fmt: skip
 
 ROWS: Sequence[Row] = (
-    ("claude-*", {"reasoning": "budget", "max_output": 64_000}),
-    ("claude-3-haiku*", {"reasoning": "none", "max_output": 4096}),
-    ("claude-3-opus*", {"reasoning": "none", "max_output": 4096}),
-    ("claude-3-5-*", {"reasoning": "none", "max_output": 8192}),
+    ("claude-*", {"thinking": "budget", "max_output": 64_000}),
+    ("claude-3-haiku*", {"thinking": "none", "max_output": 4096}),
+    ("claude-3-opus*", {"thinking": "none", "max_output": 4096}),
+    ("claude-3-5-*", {"thinking": "none", "max_output": 8192}),
     ("claude-opus-4-0*", {"max_output": 32_000}),
     ("claude-opus-4-2025*", {"max_output": 32_000}),
     ("claude-opus-4-1*", {"max_output": 32_000}),
-    ("claude-opus-4-6*", {"prefill": False, "reasoning": "effort", "max_output": 128_000}),
-    ("claude-sonnet-4-6*", {"prefill": False, "reasoning": "effort"}),
-    ("claude-opus-4-7*", {"sampling": False, "prefill": False, "reasoning": "effort", "max_output": 128_000}),
+    ("claude-opus-4-6*", {"prefill": False, "thinking": "effort", "max_output": 128_000}),
+    ("claude-sonnet-4-6*", {"prefill": False, "thinking": "effort"}),
+    ("claude-opus-4-7*", {"sampling": False, "prefill": False, "thinking": "effort", "max_output": 128_000}),
     ("claude-opus-4-8*", _CURRENT),
     ("claude-opus-5*", _CURRENT),
     ("claude-sonnet-5*", _CURRENT),
     ("claude-haiku-5*", _CURRENT),
     ("claude-fable-*", _CURRENT),
-    ("gemini-2.0*", {"reasoning": "none", "audio": True}),
-    ("gemini-2.5*", {"reasoning": "budget", "audio": True, "max_output": 65_536}),
-    ("gemini-3*", {"reasoning": "level", "audio": True, "max_output": 65_536}),
+    ("gemini-2.0*", {"thinking": "none", "audio": True}),
+    ("gemini-2.5*", {"thinking": "budget", "audio": True, "max_output": 65_536}),
+    ("gemini-3*", {"thinking": "level", "audio": True, "max_output": 65_536}),
     ("o1*", {"max_completion": True}),
     ("o3*", {"max_completion": True}),
     ("o4*", {"max_completion": True}),
     ("gpt-5*", {"max_completion": True}),
     ("o1-mini*", {"developer": False}),
-    ("gpt-3.5*", {"reasoning": "none", "max_output": 4096}),
-    ("gpt-4*", {"reasoning": "none"}),
-    ("amazon.titan*", {"reasoning": "none"}),
-    ("amazon.nova*", {"reasoning": "none", "prefill": False}),
-    ("meta.*", {"reasoning": "none"}),
-    ("mistral.*", {"reasoning": "none"}),
-    ("cohere.*", {"reasoning": "none"}),
-    ("deepseek.*", {"reasoning": "none"}),
+    ("gpt-3.5*", {"thinking": "none", "max_output": 4096}),
+    ("gpt-4*", {"thinking": "none"}),
+    ("amazon.titan*", {"thinking": "none"}),
+    ("amazon.nova*", {"thinking": "none", "prefill": False}),
+    ("meta.*", {"thinking": "none"}),
+    ("mistral.*", {"thinking": "none"}),
+    ("cohere.*", {"thinking": "none"}),
+    ("deepseek.*", {"thinking": "none"}),
 )  # fmt: skip
 """Built-in knowledge, from the general to the exact: each row that matches is laid over those before it."""
 
 _PLAIN = Capabilities()
+_FIELDS: Mapping[str, str] = {
+    "sampling": "sampling",
+    "midSystem": "mid_system",
+    "thinking": "thinking",
+    "prefill": "prefill",
+    "maxCompletion": "max_completion",
+    "developer": "developer",
+    "audio": "audio",
+    "maxOutput": "max_output",
+}
+"""Fields by the names that the configuration gives them."""
 
 
-def capabilities_of(
-    model: str | None, configured: Mapping[str, Mapping[str, CapabilityValue]]
-) -> Capabilities:
-    """Return what ``model`` can do; ``configured`` patterns are laid over the built-in rows, the longest last."""
+def capabilities_of(model: str | None, said: Mapping[str, Any]) -> Capabilities:
+    """Return what ``model`` can do: what the built-in rows know, with what is ``said`` (camelCase) laid over it."""
     found = _PLAIN
     plain = plain_name(model or "")
     for pattern, values in ROWS:
         if fnmatchcase(plain, pattern):
             found = replace(found, **values)  # type: ignore[arg-type]  # the rows are tested
+    known = {_FIELDS[name]: value for name, value in said.items() if name in _FIELDS}
+    return replace(found, **known) if known else found
+
+
+def said_of(
+    model: str | None, configured: Mapping[str, Mapping[str, CapabilityValue]]
+) -> dict[str, CapabilityValue]:
+    """Return what the configuration says of ``model``: every pattern that matches, the longest laid over the others."""
+    said: dict[str, CapabilityValue] = {}
+    plain = plain_name(model or "")
     for pattern in sorted(configured, key=len):
         if fnmatchcase(model or "", pattern) or fnmatchcase(plain, pattern):
-            found = replace(found, **configured[pattern])  # type: ignore[arg-type]  # typed by the words
-    return found
+            said.update(configured[pattern])
+    return said
 
 
 def plain_name(model: str) -> str:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 from urllib.parse import quote
 
-from llmgw_middleware.dialect.capability import Capabilities, CapabilityValue, capabilities_of
+from llmgw_middleware.dialect.capability import Capabilities, CapabilityValue, capabilities_of, said_of
 from llmgw_middleware.dialect.presets import PRESETS
 from llmgw_middleware.dialect.quirks import Quirks, over
 from llmgw_middleware.model.backend import Backend, Secret
@@ -83,7 +83,7 @@ class Profile:
 
     def can(self, model: str | None) -> Capabilities:
         """Return what one model of this backend can do."""
-        return capabilities_of(model, self.capabilities)
+        return capabilities_of(model, said_of(model, self.capabilities))
 
     def authorization(self, secret: Secret | None) -> tuple[Header, ...]:
         """Return the header that carries ``secret``; without a secret, or where calls are signed, none.
@@ -130,7 +130,7 @@ _ROWS = (
         url="https://generativelanguage.googleapis.com/v1beta",
         base="/v1beta",
         auth="header:x-goog-api-key",
-        family="gemini",
+        family="google",
     ),
     Profile(
         name="azure",

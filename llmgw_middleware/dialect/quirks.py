@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 MaxTokensField = Literal["max_tokens", "max_completion_tokens", "as-sent"]
@@ -38,3 +38,13 @@ class Quirks:
 def over(quirks: Quirks, changes: Mapping[str, QuirkValue]) -> Quirks:
     """Lay single quirks, by field, over a row's."""
     return replace(quirks, **changes)  # type: ignore[arg-type]  # typed by the words of the configuration
+
+
+def named(quirks: Quirks) -> dict[str, QuirkValue]:
+    """Return every switch by the name that the configuration gives it."""
+    return {_camel(field.name): getattr(quirks, field.name) for field in fields(quirks)}
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)

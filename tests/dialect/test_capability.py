@@ -1,6 +1,6 @@
 import pytest
 
-from llmgw_middleware.dialect.capability import ROWS, Capabilities, capabilities_of, plain_name
+from llmgw_middleware.dialect.capability import ROWS, Capabilities, capabilities_of, plain_name, said_of
 
 
 @pytest.mark.parametrize(
@@ -22,17 +22,17 @@ def test_a_model_is_the_same_wherever_it_is_served(model, plain):
 @pytest.mark.parametrize(
     ("model", "known"),
     [
-        ("claude-opus-4-8", {"sampling": False, "mid_system": True, "reasoning": "effort", "prefill": False}),
-        ("claude-sonnet-4-5", {"sampling": True, "reasoning": "budget", "prefill": True}),
+        ("claude-opus-4-8", {"sampling": False, "mid_system": True, "thinking": "effort", "prefill": False}),
+        ("claude-sonnet-4-5", {"sampling": True, "thinking": "budget", "prefill": True}),
         ("us.anthropic.claude-opus-4-7-v1:0", {"sampling": False, "prefill": False}),
         ("claude-sonnet-5", {"sampling": False, "mid_system": True}),
         ("claude-haiku-4-5", {"sampling": True, "max_output": 64_000}),
-        ("claude-3-haiku-20240307", {"reasoning": "none", "max_output": 4096}),
-        ("gemini-2.5-flash", {"reasoning": "budget"}),
-        ("gemini-3-flash-preview", {"reasoning": "level"}),
+        ("claude-3-haiku-20240307", {"thinking": "none", "max_output": 4096}),
+        ("gemini-2.5-flash", {"thinking": "budget"}),
+        ("gemini-3-flash-preview", {"thinking": "level"}),
         ("o3-mini", {"max_completion": True}),
         ("gpt-5.2", {"max_completion": True}),
-        ("gpt-4o", {"max_completion": False, "reasoning": "none"}),
+        ("gpt-4o", {"max_completion": False, "thinking": "none"}),
         ("unheard-of", {"sampling": True, "max_output": None}),
         (None, {"sampling": True}),
     ],
@@ -43,9 +43,14 @@ def test_what_is_known_of_a_model(model, known):
 
 
 def test_what_is_configured_counts_and_of_patterns_the_longest():
-    rows = {"my-*": {"sampling": False, "audio": True}, "my-large": {"sampling": True}}
-    found = capabilities_of("my-large", rows)
-    assert (found.sampling, found.audio) == (True, True)
+    rows: dict[str, dict[str, str | bool | int]] = {
+        "my-*": {"sampling": False, "midSystem": True},
+        "my-large": {"sampling": True},
+    }
+    said = said_of("my-large", rows)
+    assert said == {"sampling": True, "midSystem": True}
+    found = capabilities_of("my-large", said)
+    assert (found.sampling, found.mid_system) == (True, True)
 
 
 def test_every_row_speaks_of_fields_there_are():

@@ -2,6 +2,7 @@ import pytest
 
 from llmgw_middleware.dialect.presets import PRESETS
 from llmgw_middleware.dialect.provider import APIS, PROFILES, filled, places, profile_of
+from llmgw_middleware.dialect.quirks import Quirks, named
 from llmgw_middleware.model.backend import Backend, Secret
 
 # a backend's keys, and of its row: dialect, address, authentication
@@ -112,3 +113,10 @@ def test_every_provider_with_several_interfaces_takes_each_of_them():
     for name, apis in APIS.items():
         for api in apis:
             assert profile_of(Backend(name="b", provider=name, api=api)).name in PROFILES
+
+
+def test_every_quirk_has_the_name_of_the_configuration():
+    from llmgw_middleware.config.words.quirks import QuirksWord
+
+    assert set(named(Quirks())) == set(QuirksWord.names())
+    assert named(Quirks(developer_role=False))["developerRole"] is False

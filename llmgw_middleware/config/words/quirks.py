@@ -16,8 +16,8 @@ _MaxTokensField = Annotated[
 _ReasoningField = Annotated[
     Literal["reasoning_content", "reasoning"], *choice("reasoningField", "reasoning_content", "reasoning")
 ]
-_Reasoning = Annotated[
-    Literal["effort", "budget", "level", "none"], *choice("reasoning", "effort", "budget", "level", "none")
+_Thinking = Annotated[
+    Literal["effort", "budget", "level", "none"], *choice("thinking", "effort", "budget", "level", "none")
 ]
 _Tokens = Annotated[int, *count(1, 100_000_000)]
 _ROW = Manual(default="the preset's or provider's")
@@ -72,7 +72,7 @@ class CapabilitiesWord(Word):
     mid_system: Annotated[
         Flag | None, Field(description="System messages may stand among the others."), _KNOWN
     ] = None
-    reasoning: Annotated[_Reasoning | None, Field(description="How thinking is asked for."), _KNOWN] = None
+    thinking: Annotated[_Thinking | None, Field(description="How thinking is asked for."), _KNOWN] = None
     prefill: Annotated[Flag | None, Field(description="The last message may be the assistant's."), _KNOWN] = (
         None
     )
