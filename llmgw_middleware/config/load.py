@@ -11,9 +11,12 @@ from pydantic_core import ErrorDetails
 
 from llmgw_middleware.config.assemble import assemble
 from llmgw_middleware.config.interpolate import Interpolation
+from llmgw_middleware.config.manifests.named import manifests_named
+from llmgw_middleware.config.manifests.overlay import judge_secrets, overlay
+from llmgw_middleware.config.manifests.translate import translate
 from llmgw_middleware.config.merge import merge
 from llmgw_middleware.config.problem import Problem, Report, ordered
-from llmgw_middleware.config.source import Source, read
+from llmgw_middleware.config.source import Source, read, read_manifests
 from llmgw_middleware.config.tree import Scalar, Table, find
 from llmgw_middleware.config.words.configuration import Configuration
 from llmgw_middleware.model.plan import Plan
@@ -42,8 +45,14 @@ def load(source: Source, *, env: Mapping[str, str], serving: bool) -> Loaded:
     written = read(source, report)
     interpolation = Interpolation(env, report)
     root = merge((interpolation.table(document) for document in written.documents), report)
+    named = read_manifests(manifests_named(root), report)
+    manifests = (*written.manifests, *named.manifests)
+    if manifests:
+        root = overlay(translate(manifests, env, report), root)
+        judge_secrets(root, report)
     words = _words(root, report)
-    plan = assemble(words, report, written.sources) if words is not None else None
+    sources = (*written.sources, *named.sources)
+    plan = assemble(words, report, sources) if words is not None else None
     return Loaded(plan=None if report.failed else plan, problems=ordered(report.problems))
 
 

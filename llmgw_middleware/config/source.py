@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llmgw_middleware.config import compose, python, toml
+from llmgw_middleware.config.manifests.resource import is_manifest
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.tree import Items, Position, Table, Tree
 
@@ -20,23 +21,52 @@ _SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What was read: the documents in order, and the files and folders that were named."""
+    """What was read: the documents in order, and the files and folders that were named.
 
-    documents: tuple[Table, ...]
+    ``manifests`` are the documents that are resources of Kubernetes and no configuration.
+    """
+
+    documents: tuple[Table, ...] = ()
+    manifests: tuple[Table, ...] = ()
     sources: tuple[str, ...] = ()
 
 
 def read(source: Source, report: Report) -> Written:
     """Return every document of ``source``. Files that cannot be read are reported as ``cannot_read``."""
     if _holds_values(source):
-        tree = _as_table(python.document(source, report), report)
-        return Written(documents=(tree,) if tree is not None else ())
+        return _sorted_out([python.document(source, report)], (), report)
     paths = _paths(source)
     files = [file for path in paths for file in _files(path, report)]
-    tables = [_as_table(tree, report) for file in files for tree in _parse(file, report)]
+    trees = [tree for file in files for tree in _parse(file, report)]
+    return _sorted_out(trees, tuple(str(path) for path in paths), report)
+
+
+def read_manifests(paths: Iterable[Path], report: Report) -> Written:
+    """Return the manifests of ``paths``; a configuration among them is reported."""
+    listed = list(paths)
+    if not listed:
+        return Written()
+    written = read(listed, report)
+    for document in written.documents:
+        report.error(
+            "not_a_manifest",
+            document.at,
+            "This is no manifest: it has no apiVersion and kind.",
+            "name a configuration beside this one, not under manifests",
+        )
+    return written
+
+
+def _sorted_out(trees: list[Tree], sources: tuple[str, ...], report: Report) -> Written:
+    """Tell manifests from configurations. A list of manifests is one document each."""
+    parts: list[Tree] = []
+    for tree in trees:
+        parts.extend(tree if isinstance(tree, Items) and tree and all(map(is_manifest, tree)) else [tree])
+    tables = [_as_table(tree, report) for tree in parts if not is_manifest(tree)]
     return Written(
         documents=tuple(table for table in tables if table is not None),
-        sources=tuple(str(path) for path in paths),
+        manifests=tuple(tree for tree in parts if isinstance(tree, Table) and is_manifest(tree)),
+        sources=sources,
     )
 
 

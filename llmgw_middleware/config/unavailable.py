@@ -15,7 +15,7 @@ _DIALECT_KEYS = frozenset(
 )  # fmt: skip
 KEYS: Mapping[str, frozenset[str]] = {
     "configuration": frozenset(
-        {"canaries", "console", "experiments", "manifests", "observe", "state"}
+        {"canaries", "console", "experiments", "observe", "state"}
     ),
     "gateway": frozenset({"transform"}),
     "route": frozenset(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from llmgw_middleware.config.words.backend import Target
 from llmgw_middleware.config.words.gateway import GatewayWord, GeoWord, IdentityWord
-from llmgw_middleware.config.words.kinds import Manual, Text
+from llmgw_middleware.config.words.kinds import Manual, Paths, Text
 from llmgw_middleware.config.words.route import RouteWord
 from llmgw_middleware.config.words.traffic import PoliciesWord
 from llmgw_middleware.config.words.word import Word
@@ -28,6 +28,13 @@ class Configuration(Word):
         IdentityWord.model_construct()
     )
     geo: Annotated[GeoWord, Field(description="How a caller's country is found.")] = GeoWord.model_construct()
+    manifests: Annotated[
+        Paths,
+        Field(
+            description="Files or folders of agentgateway and Gateway API manifests, from this file's folder on. What "
+            "stands here is laid over them by name."
+        ),
+    ] = ()
     routes: Annotated[
         tuple[RouteWord, ...],
         Field(description="The rules, considered by priority and then in this order."),

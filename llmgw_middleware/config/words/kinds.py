@@ -216,6 +216,10 @@ def _auth(value: Any) -> str:
     return text if text in words[:3] else wrong(wanted, value, did_you_mean(text, words))
 
 
+def _paths(value: Any) -> tuple[str, ...]:
+    return tuple(map(text_of, value)) if isinstance(value, Items) else (text_of(value, "a path or a list"),)
+
+
 def _fact(value: Any) -> Any:
     """Return a value to compare with, typed: a quoted number stays text."""
     return scalar(value, "a value").typed
@@ -308,6 +312,14 @@ Keys = Annotated[
         _secrets,
         {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
         "secret, or a list of them",
+    ),
+]
+Paths = Annotated[
+    tuple[str, ...],
+    *reader(
+        _paths,
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+        "path, or a list of them",
     ),
 ]
 UrlPath = Annotated[str, *reader(_path, {"type": "string", "pattern": r"^(/|\$\{)"}, "path")]

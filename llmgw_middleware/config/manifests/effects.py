@@ -1,0 +1,182 @@
+"""What filters and policies do to requests of a rule, as keys of a route."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from llmgw_middleware.config.manifests.node import Node
+from llmgw_middleware.config.manifests.writing import items, put_first, table, value
+from llmgw_middleware.config.tree import Items, Position, Scalar, Table
+
+_NEVER = "24h"
+"""Stands for no limit of time at all."""
+
+_DIRECTIONS = ("request", "response")
+_ELSEWHERE = ("Custom", "None")
+
+
+def lay_filters(filters: Iterable[Node], route: Table, mirror_to: list[tuple[Node, Scalar | None]]) -> None:
+    """Put on ``route`` what filters do. Mirrors are only collected: their targets have names of their own."""
+    for one in filters:
+        kind = one.text("type")
+        if kind == "RequestHeaderModifier":
+            _modify(one.node("requestHeaderModifier"), "request", route)
+        elif kind == "ResponseHeaderModifier":
+            _modify(one.node("responseHeaderModifier"), "response", route)
+        elif kind == "URLRewrite":
+            _rewrite(one.node("urlRewrite"), route)
+        elif kind == "RequestMirror":
+            _mirror(one.node("requestMirror"), mirror_to)
+        elif kind == "ExtensionRef":
+            _extension(one)
+        elif kind == "ExternalAuth":
+            one.leave_guard_out("externalAuth")
+        elif kind == "CORS":
+            one.leave_out("cors", why="is the host application's business and left out")
+        elif kind == "RequestRedirect":
+            one.leave_out("requestRedirect")
+        else:
+            one.wrong("type", "a filter of the Gateway API")
+
+
+def redirects(filters: Iterable[Node]) -> bool:
+    """Whether a rule redirects its callers."""
+    return any(one.text("type") == "RequestRedirect" for one in filters)
+
+
+def lay_times(times: Node | None, route: Table) -> None:
+    """Put the limit of time of a rule or a policy on ``route``."""
+    if times is None:
+        return
+    if not times.keys:
+        times.refuse("request", "at least one of the fields in [request] must be set.")
+    limit = times.scalar("request")
+    if limit is not None:
+        shown = value(_NEVER, limit.at) if limit.text in {"0", "0s", "0ms", "0m", "0h"} else limit
+        put_first(route, "timeout", table(limit.at, read=shown))
+    times.leave_out("backendRequest", why="limits one attempt: set timeout.read on the backend instead")
+
+
+def lay_retry(retry: Node | None, route: Table) -> None:
+    """Put repetition on ``route``. ``attempts`` counts repeats; ours count the first attempt too."""
+    if retry is None:
+        return
+    at = retry.at()
+    attempts = retry.whole("attempts")
+    codes = [code for code in retry.scalars("codes") if _is_error(code)]
+    words = table(
+        at,
+        maxAttempts=value(min(20, 1 + (1 if attempts is None else attempts)), at),
+        retryOn=items(at, codes) if codes else None,
+        initialInterval=retry.scalar("backoff"),
+    )
+    put_first(route, "retry", words)
+
+
+def lay_transformation(transformation: Node | None, route: Table) -> None:
+    """Put a transformation's headers on ``route``; their values are CEL in both languages."""
+    if transformation is None:
+        return
+    for direction in _DIRECTIONS:
+        changes = transformation.node(direction)
+        if changes is None:
+            continue
+        for key in ("add", "set"):
+            for one in changes.nodes(key):
+                name, text = one.scalar("name"), one.scalar("value")
+                if name is not None and text is not None and _is_header(one, name):
+                    _append(route, direction, key, table(name.at, name=name, value=text))
+        for gone in changes.scalars("remove"):
+            _append(route, direction, "remove", gone)
+
+
+def _is_header(one: Node, name: Scalar) -> bool:
+    if not name.text.startswith(":"):
+        return True
+    if name.text in {":authority", ":scheme", ":method", ":path", ":status"}:
+        one.leave_out("name", why=f"sets {name.text}, which this gateway takes from the backend's url")
+    else:
+        one.refuse("name", "pseudo-headers must be one of :authority, :scheme, :method, :path and :status.")
+    return False
+
+
+def _is_error(code: Scalar) -> bool:
+    return isinstance(code.value, int) and 400 <= code.value <= 599  # noqa: PLR2004 - the classes of errors
+
+
+def _modify(changes: Node | None, direction: str, route: Table) -> None:
+    """Put fixed headers into words: as texts of CEL."""
+    if changes is None:
+        return
+    for key in ("add", "set"):
+        for one in changes.nodes(key):
+            name, text = one.scalar("name"), one.scalar("value")
+            if name is not None and text is not None:
+                quoted = value(json.dumps(text.text), text.at)
+                _append(route, direction, key, table(name.at, name=name, value=quoted))
+    for gone in changes.scalars("remove"):
+        _append(route, direction, "remove", gone)
+
+
+def _append(route: Table, direction: str, key: str, tree: Table | Scalar) -> None:
+    below = _table_at(_table_at(route, "transform", tree.at), direction, tree.at)
+    found = below.get(key)
+    if not isinstance(found, Items):
+        found = items(tree.at, [])
+        below.put(key, found, tree.at)
+    found.append(tree)
+
+
+def _table_at(above: Table, key: str, at: Position) -> Table:
+    found = above.get(key)
+    if not isinstance(found, Table):
+        found = table(at)
+        above.put(key, found, at)
+    return found
+
+
+def _rewrite(rewrite: Node | None, route: Table) -> None:
+    if rewrite is None:
+        return
+    rewrite.leave_out("hostname", why="names a host, and an upstream is sent the one of its url")
+    path = rewrite.node("path")
+    if path is None:
+        return
+    whole, prefix = path.scalar("replaceFullPath"), path.scalar("replacePrefixMatch")
+    kind = path.text("type")
+    if kind == "ReplaceFullPath" and whole is not None:
+        route.put("rewrite", table(whole.at, path=whole), whole.at)
+    elif kind == "ReplacePrefixMatch" and prefix is not None:
+        route.put("rewrite", table(prefix.at, prefix=prefix), prefix.at)
+    else:
+        path.wrong("type", "ReplaceFullPath or ReplacePrefixMatch, with its value")
+
+
+def _mirror(mirror: Node | None, mirror_to: list[tuple[Node, Scalar | None]]) -> None:
+    if mirror is None:
+        return
+    ref, percent = mirror.node("backendRef"), mirror.scalar("percent")
+    fraction = mirror.node("fraction")
+    if fraction is not None:
+        part, of = fraction.whole("numerator") or 0, fraction.whole("denominator") or 100
+        percent = value(100 * part / of, fraction.at())
+    if ref is not None:
+        mirror_to.append((ref, percent))
+
+
+def _extension(one: Node) -> None:
+    """Accept a reference to a policy: what it says is done where the policy says so (routing.md 3)."""
+    ref = one.node("extensionRef")
+    if ref is None:
+        return
+    name = ref.text("name")
+    ref.skip("group")
+    if ref.text("kind") == "AgentgatewayPolicy":
+        ref.note(
+            "no_effect",
+            "name",
+            f'the reference to the policy "{name}" does nothing here: the policy runs for what it targets.',
+        )
+    else:
+        ref.leave_out("kind", why="is no policy that is known here")

@@ -1,0 +1,63 @@
+"""An operator's own words laid over imported ones: what is written by hand holds."""
+
+from __future__ import annotations
+
+from llmgw_middleware.config.problem import Report
+from llmgw_middleware.config.tree import Items, Scalar, Table, Tree
+
+
+def overlay(imported: Table, own: Table) -> Table:
+    """Return both. Mappings merge deeply, lists whose items have names merge by name; else ``own`` replaces."""
+    merged = Table(own.at)
+    for key, tree in imported.items():
+        merged.put(key, tree, imported.keys_at[key])
+    for key, tree in own.items():
+        merged.put(key, _both(merged[key], tree) if key in merged else tree, own.keys_at[key])
+    return merged
+
+
+def judge_secrets(root: Table, report: Report) -> None:
+    """Report backends whose Secret is nowhere: such a backend is as one that is only named."""
+    backends = root.get("backends")
+    for backend in backends if isinstance(backends, Items) else ():
+        key = backend.get("apiKey") if isinstance(backend, Table) else None
+        if isinstance(key, Scalar) and key.missing and isinstance(backend, Table):
+            name = backend.get("name")
+            called = name.text if isinstance(name, Scalar) else ""
+            variable = key.source.removeprefix("${").removesuffix("}")
+            report.unmet(
+                "unresolved_secret",
+                key.at,
+                f'The Secret of the backend "{called}" is in no manifest, and the variable {variable} is not set.',
+                f"set {variable}, add the Secret, or write apiKey under backends",
+            )
+
+
+def _both(imported: Tree, own: Tree) -> Tree:
+    if isinstance(imported, Table) and isinstance(own, Table):
+        return overlay(imported, own)
+    if isinstance(imported, Items) and isinstance(own, Items) and _named(imported):
+        return _by_name(imported, own)
+    return own
+
+
+def _by_name(imported: Items, own: Items) -> Items:
+    merged = Items(own.at)
+    places = {_name(item): index for index, item in enumerate(imported)}
+    merged.extend(imported)
+    for item in own:
+        index = places.get(_name(item) or "")
+        if index is None:
+            merged.append(item)
+        else:
+            merged[index] = _both(merged[index], item)
+    return merged
+
+
+def _named(items: Items) -> bool:
+    return all(_name(item) is not None for item in items)
+
+
+def _name(item: Tree) -> str | None:
+    name = item.get("name") if isinstance(item, Table) else None
+    return name.text if isinstance(name, Scalar) else None

@@ -1,0 +1,78 @@
+"""Credentials that manifests refer to: a ``Secret`` among them, or the environment."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+
+from llmgw_middleware.config.manifests.node import Node
+from llmgw_middleware.config.manifests.resource import Key, Resource
+from llmgw_middleware.config.manifests.writing import secret
+from llmgw_middleware.config.tree import Position, Scalar
+
+KEY = "Authorization"
+"""The entry of a Secret that counts where none is named."""
+
+_SCHEME = re.compile(r"^Bearer +", re.IGNORECASE)
+
+
+class Secrets:
+    """Finds credentials. One that is nowhere is a value that is missing, as an unset variable is."""
+
+    def __init__(self, found: Iterable[Resource], env: Mapping[str, str]) -> None:
+        self._entries: dict[Key, Mapping[str, str]] = {secret.key: _entries(secret) for secret in found}
+        self._env = env
+
+    def named(self, ref: Node, namespace: str) -> Scalar | None:
+        """Return the credential of a ``secretRef``; None if the reference itself is wrong (reported)."""
+        name, key = ref.scalar("name"), ref.text("key") or KEY
+        ref.skip("namespace")
+        if name is None or not name.text:
+            ref.refuse("name", f"{ref.path('name')} is needed.")
+            return None
+        if ("group" in ref.keys or "kind" in ref.keys) and not _is_core(ref):
+            return None
+        return self._look_up(ref.text("namespace") or namespace, name.text, key, name.at)
+
+    def _look_up(self, namespace: str, name: str, key: str, at: Position) -> Scalar:
+        variable = variable_of(name, key)
+        reference = f"${{{variable}}}"
+        text = self._entries.get((namespace, name), {}).get(key)
+        if text is None:
+            text = self._env.get(variable)
+        if text is None:
+            return Scalar(value=reference, text=reference, source=reference, at=at, loose=True, missing=True)
+        return secret(_SCHEME.sub("", text.strip()), reference, at)
+
+
+def variable_of(name: str, key: str = KEY) -> str:
+    """Return the variable that stands for a Secret's entry: ``openai-secret`` is ``OPENAI_SECRET``."""
+    whole = name if key == KEY else f"{name}_{key}"
+    return re.sub(r"\W", "_", whole).upper()
+
+
+def _is_core(ref: Node) -> bool:
+    group, kind = ref.text("group"), ref.text("kind")
+    if not group or not kind:
+        ref.refuse("kind" if kind else "group", "custom credential refs must set both group and kind.")
+    else:
+        ref.leave_out("kind", why="names a credential that only agentgateway knows")
+    return False
+
+
+def _entries(resource: Resource) -> Mapping[str, str]:
+    """Return a Secret's texts. ``stringData`` comes before ``data``, as in Kubernetes."""
+    entries: dict[str, str] = {}
+    for key, tree in (resource.whole.table("data") or {}).items():
+        if isinstance(tree, Scalar):
+            try:
+                entries[key] = base64.b64decode(tree.text, validate=True).decode()
+            except (binascii.Error, ValueError):
+                resource.whole.refuse("data", f"data.{key} is no base64 of a text.")
+    for key, tree in (resource.whole.table("stringData") or {}).items():
+        if isinstance(tree, Scalar):
+            entries[key] = tree.text
+    resource.whole.skip("type", "immutable")
+    return entries
