@@ -139,7 +139,7 @@ def _offered(route: Route, targets: Targets, backends: Mapping[str, Backend]) ->
         return tuple(asked)
     names = (route.target, *(side.target for side in route.split))
     reached = [backends[e.name] for name in names if name is not None for e in targets[name].endpoints]
-    aliases = [a for backend in reached for a in backend.models if not a.endswith("*")]
+    aliases = [a for backend in reached for a in backend.models if "*" not in a]
     return tuple(dict.fromkeys(aliases or [b.model for b in reached if b.model is not None]))
 
 

@@ -295,6 +295,16 @@ class Facts:
         return self._place
 
     @property
+    def host(self) -> str:
+        """The host that was asked for, in lower case and without its port; empty if none was named."""
+        lines = self.headers(b"host")
+        if not lines:
+            return ""
+        host = lines[0].strip().lower()
+        name, colon, port = host.rpartition(":")
+        return name if colon and port.isdigit() else host.removesuffix(":")
+
+    @property
     def address(self) -> str | None:
         """The caller's address; behind trusted proxies the first untrusted hop."""
         if isinstance(self._address, Missing):
@@ -302,10 +312,13 @@ class Facts:
         return self._address
 
     def headers(self, name: bytes) -> list[str]:
-        """Return every line of the header ``name`` (lower case), in order."""
+        """Return every line of the header ``name`` (lower case), in order.
+
+        ``:authority``, ``:method``, ``:path`` and ``:scheme`` are what HTTP/2 calls the parts of a request so.
+        """
         texts = self._texts.get(name)
         if texts is None:
-            lines = self._index().get(name, ())
+            lines = self._index().get(name, ()) if name[:1] != b":" else self._pseudo(name)
             texts = self._texts[name] = [line.decode("latin-1") for line in lines]
         return texts
 
@@ -335,6 +348,16 @@ class Facts:
         if value is None and "." in name:
             value = _walk(self.identity.attributes, name)
         return MISSING if value is None else value
+
+    def _pseudo(self, name: bytes) -> list[bytes]:
+        request = self.request
+        if name == b":authority":
+            return self._index().get(b"host", [])[:1]
+        if name == b":path":
+            whole = request.path.encode("latin-1", "replace")
+            return [b"%b?%b" % (whole, request.query) if request.query else whole]
+        part = {b":method": request.method, b":scheme": request.scheme}.get(name)
+        return [] if part is None else [part.encode("latin-1", "replace")]
 
     def _index(self) -> dict[bytes, list[bytes]]:
         if self._lines is None:

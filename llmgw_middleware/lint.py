@@ -10,6 +10,7 @@ from llmgw_middleware.config.cover import covers, path_covers
 from llmgw_middleware.config.problem import Problem
 from llmgw_middleware.dialect.provider import profile_of
 from llmgw_middleware.dialect.retirement import retirement
+from llmgw_middleware.match.table import first_priority, last_priority
 from llmgw_middleware.model.backend import Pool
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.policy import RetryRules
@@ -46,10 +47,16 @@ def _warning(code: str, where: str, message: str, hint: str | None = None) -> Pr
 
 
 def _reach(plan: Plan) -> Iterator[Problem]:
-    """Find rules that an earlier one covers; the order is by priority, then as written, defaults last."""
-    order = sorted(plan.routes, key=lambda route: (route.default, route.priority))
+    """Find rules that an earlier one covers; the order is by priority, then as written, defaults last.
+
+    A rule whose alternatives have places of their own is judged as if none came before its own priority.
+    """
+    order = sorted(plan.routes, key=lambda route: (route.default, last_priority(route)))
     for index, route in enumerate(order):
-        cover = next((earlier for earlier in order[:index] if covers(earlier, route)), None)
+        before = [
+            one for one in order[:index] if last_priority(one) <= first_priority(route) or route.default
+        ]
+        cover = next((earlier for earlier in before if covers(earlier, route)), None)
         if cover is not None:
             yield _warning(
                 "unreachable_route",
@@ -105,7 +112,7 @@ def _route(route: Route) -> Iterator[Problem]:
                 route.where,
                 f'"{side.target}" has the weight 0 in "{route.name}": nobody is sent there.',
             )
-    if route.sticky is not None and not route.split:
+    if route.sticky is not None and route.sticky.kind != "none" and not route.split:
         yield _warning(
             "no_effect", route.where, f'"{route.name}" has a sticky key but no split that it could hold.'
         )

@@ -9,12 +9,19 @@ from llmgw_middleware.config.address import path_pattern, path_prefix
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Position
-from llmgw_middleware.config.words.condition import Conditions, PathForm, Presence, TextForm, ValueForm
+from llmgw_middleware.config.words.condition import (
+    Alternative,
+    Conditions,
+    PathForm,
+    Presence,
+    TextForm,
+    ValueForm,
+)
 from llmgw_middleware.config.words.route import RouteWord
 from llmgw_middleware.geo import known_region
 from llmgw_middleware.model.route import FieldTest, Match, PathTest, ValueTest
 
-_SINGLE = ("path", "methods", "country", "region")
+_SINGLE = ("path", "host", "methods", "country", "region")
 
 
 class ConditionReader:
@@ -69,6 +76,7 @@ class ConditionReader:
         known = words.country.present if isinstance(words.country, Presence) else None
         return Match(
             paths=self.paths(words.path, lambda *steps: words.at("path", *steps)),
+            hosts=words.host,
             methods=words.methods,
             headers=self._fields(words, "headers", words.headers),
             query=self._fields(words, "query", words.query),
@@ -77,6 +85,7 @@ class ConditionReader:
             country=words.country if isinstance(words.country, tuple) else (),
             region=self._known_regions(words),
             country_known=known,
+            priority=words.priority if isinstance(words, Alternative) else None,
         )
 
     def _fields(self, words: Conditions, key: str, tests: Mapping[str, Any]) -> tuple[FieldTest, ...]:
@@ -114,6 +123,7 @@ def _joined(first: Match, second: Match) -> Match:
     """Return a match for which both have to hold; keys that cannot be joined stand in one of the two."""
     return Match(
         paths=first.paths or second.paths,
+        hosts=first.hosts or second.hosts,
         methods=first.methods or second.methods,
         headers=first.headers + second.headers,
         query=first.query + second.query,
@@ -122,4 +132,5 @@ def _joined(first: Match, second: Match) -> Match:
         country=first.country or second.country,
         region=first.region or second.region,
         country_known=second.country_known if first.country_known is None else first.country_known,
+        priority=second.priority,
     )

@@ -27,6 +27,7 @@ def path_covers(first: PathTest, second: PathTest) -> bool:
 def _match_covers(first: Match, second: Match) -> bool:
     return (
         _paths_cover(first.paths, second.paths)
+        and _hosts_cover(first.hosts, second.hosts)
         and _lists_cover(_with_head(first.methods), _with_head(second.methods))
         and _lists_cover(first.country, second.country)
         and _lists_cover(first.region, second.region)
@@ -42,6 +43,15 @@ def _paths_cover(first: Sequence[PathTest], second: Sequence[PathTest]) -> bool:
     if not first or not second:
         return not first
     return all(any(path_covers(one, other) for one in first) for other in second)
+
+
+def _hosts_cover(first: Sequence[str], second: Sequence[str]) -> bool:
+    if not first or not second:
+        return not first
+    return all(
+        any(one == other or (one.startswith("*.") and other.endswith(one[1:])) for one in first)
+        for other in second
+    )
 
 
 def _lists_cover(first: Sequence[str], second: Sequence[str]) -> bool:

@@ -60,7 +60,7 @@ class RouteReader:
             fallback_sides=word.fallback is True,
             models=self._models(word),
             passthrough=word.passthrough,
-            rewrite=Rewrite(model=word.rewrite.model, path=word.rewrite.path),
+            rewrite=self._rewrite(word, matches),
             timeouts=timeouts(word.timeout),
             retry=retry(word.retry).over(self._per_route.rules(name)),
             replay_safe=word.replay_safe,
@@ -70,6 +70,21 @@ class RouteReader:
             description=word.description,
             where=str(word.at()),
         )
+
+    def _rewrite(self, word: RouteWord, matches: tuple[Match, ...]) -> Rewrite:
+        given = word.rewrite
+        found = {path.value for match in matches for path in match.paths if path.kind == "prefix"}
+        if given.prefix is not None:
+            at = given.at("prefix")
+            if given.path is not None:
+                self._report.error("two_values", at, "rewrite has path or prefix; keep one of them.")
+            if not found:
+                self._report.error(
+                    "no_effect", at, "No path of this route is a prefix, so there is none to rewrite."
+                )
+        prefix = None if given.prefix is None else given.prefix.rstrip("/")
+        prefixes = () if prefix is None else tuple(sorted(found, key=len, reverse=True))
+        return Rewrite(model=given.model, path=given.path, prefix=prefix, prefixes=prefixes)
 
     def _judge(self, name: str, word: RouteWord, matches: tuple[Match, ...]) -> None:
         self._judge_target(name, word)

@@ -58,10 +58,10 @@ def read_manifests(paths: Iterable[Path], report: Report) -> Written:
 
 
 def _sorted_out(trees: list[Tree], sources: tuple[str, ...], report: Report) -> Written:
-    """Tell manifests from configurations. A list of manifests is one document each."""
+    """Tell manifests from configurations. A list with manifests in it is a list of documents."""
     parts: list[Tree] = []
     for tree in trees:
-        parts.extend(tree if isinstance(tree, Items) and tree and all(map(is_manifest, tree)) else [tree])
+        parts.extend(tree if isinstance(tree, Items) and any(map(is_manifest, tree)) else [tree])
     tables = [_as_table(tree, report) for tree in parts if not is_manifest(tree)]
     return Written(
         documents=tuple(table for table in tables if table is not None),

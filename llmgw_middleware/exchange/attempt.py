@@ -96,7 +96,7 @@ class Attempt:
             outgoing,
             order.request,
             operation=order.operation,
-            rewrite_path=order.rewrite.path,
+            rewrite_path=order.rewrite.path_for(order.request.path),
             key_index=self._key_index,
         )
         first = self._first_content()

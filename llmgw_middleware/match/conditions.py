@@ -12,7 +12,7 @@ from llmgw_middleware.match.fields import MASK, SHOWN, Demand, data_demand, show
 from llmgw_middleware.model.route import FieldTest, Match, PathTest
 from llmgw_middleware.regex import compile_pattern
 
-Kind = Literal["path", "method", "header", "query", "user", "geo", "body"]
+Kind = Literal["path", "host", "method", "header", "query", "user", "geo", "body"]
 
 SECRET_HEADERS: Final = frozenset(
     {
@@ -45,10 +45,12 @@ class Condition:
 
 
 def conditions_of(match: Match) -> tuple[Condition, ...]:
-    """Compile a match, the cheap conditions first: path, method, header, query, user, geography, body."""
+    """Compile a match, the cheap conditions first: path, host, method, header, query, user, geography, body."""
     found: list[Condition] = []
     if match.paths:
         found.append(path_condition(match.paths))
+    if match.hosts:
+        found.append(_host(match.hosts))
     if match.methods:
         found.append(_method(match.methods))
     found.extend(_header(field) for field in match.headers)
@@ -109,8 +111,22 @@ def _method(methods: Sequence[str]) -> Condition:
     )
 
 
+def _host(hosts: Sequence[str]) -> Condition:
+    """Compile alternative hosts; ``*.`` stands for one label or more."""
+    exact = frozenset(host for host in hosts if not host.startswith("*."))
+    below = tuple(host[1:] for host in hosts if host.startswith("*."))
+    fault = f"not {' or '.join(hosts)}"
+    return Condition(
+        "host",
+        "host",
+        lambda facts: facts.host in exact or facts.host.endswith(below),
+        f"host is {fault}",
+        lambda facts: f"host is {_cut(facts.host) or 'absent'}, {fault}",
+    )
+
+
 def _header(field: FieldTest) -> Condition:
-    """Each repeated line is tested alone; commas are not split."""
+    """Each repeated line is tested alone; commas are not split. ``:authority`` and the like are parts of the request."""
     name = field.name.lower()
     raw = name.encode()
     secret = name in SECRET_HEADERS

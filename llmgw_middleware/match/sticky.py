@@ -19,16 +19,16 @@ def key_reader(sticky: Sticky | None) -> KeyReader:
     if sticky is None:
         return _user_or_session
     name = sticky.name
-    if sticky.kind == "user":
-        return _user
-    if sticky.kind == "session":
-        return _session
-    if sticky.kind == "ip":
-        return _address
+    if sticky.kind in _PLAIN:
+        return _PLAIN[sticky.kind]
     if sticky.kind == "cookie":
         return lambda facts: facts.cookie(name) or None
     line = name.lower().encode()
     return lambda facts: next(iter(facts.headers(line)), "") or None
+
+
+def _nobody(_: Facts) -> None:
+    return None
 
 
 def _user(facts: Facts) -> str | None:
@@ -45,3 +45,6 @@ def _user_or_session(facts: Facts) -> str | None:
 
 def _address(facts: Facts) -> str | None:
     return facts.address
+
+
+_PLAIN: dict[str, KeyReader] = {"user": _user, "session": _session, "ip": _address, "none": _nobody}

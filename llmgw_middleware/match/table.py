@@ -112,7 +112,7 @@ class RouteTable:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         # sorted is stable: within one priority the order of declaration stays.
-        self._routes = tuple(sorted(routes, key=lambda route: (route.default, route.priority)))
+        self._routes = tuple(sorted(routes, key=lambda route: (route.default, first_priority(route))))
         self._alternatives = _alternatives(self._routes)
         self._index = _Index()
         for alternatives in self._alternatives:
@@ -140,17 +140,17 @@ class RouteTable:
         """
         candidates = self._candidates(facts.request.path)
         misses: list[Miss] = []
-        chosen = None
+        chosen: _Alternative | None = None
         for candidate in candidates:
             for holds, miss in candidate.checks:
                 if not holds(facts):
                     misses.append(miss)
                     break
             else:
-                chosen = candidate.alternative.route
+                chosen = candidate.alternative
                 break
         return Selection(
-            route=chosen,
+            route=None if chosen is None else chosen.route,
             misses=tuple(misses),
             rules=self._trace(facts, chosen) if trace else (),
             allow=() if chosen is not None else _allowed(candidates, facts),
@@ -206,34 +206,57 @@ class RouteTable:
         best = {candidate.alternative.rank: candidate for candidate in found}
         return tuple(sorted(best.values(), key=attrgetter("alternative.rank")))
 
-    def _trace(self, facts: Facts, chosen: Route | None) -> tuple[RuleTrace, ...]:
+    def _trace(self, facts: Facts, chosen: _Alternative | None) -> tuple[RuleTrace, ...]:
         rules = []
-        reached = True
         for route, alternatives in zip(self._routes, self._alternatives, strict=True):
-            matched = route is chosen
-            if not reached:
-                reason = f"not reached: {_name(chosen)} came first"
+            reached = [one for one in alternatives if chosen is None or one.rank <= chosen.rank]
+            matched = chosen is not None and route is chosen.route
+            if chosen is not None and not reached and alternatives:
+                reason = f"not reached: {chosen.route.name} came first"
             else:
-                reason = _reason(alternatives, facts)
-            rules.append(RuleTrace(name=route.name, priority=route.priority, matched=matched, reason=reason))
-            reached = reached and not matched
+                reason = _reason(reached, facts)
+            rules.append(
+                RuleTrace(name=route.name, priority=first_priority(route), matched=matched, reason=reason)
+            )
         return tuple(rules)
-
-
-def _name(route: Route | None) -> str:
-    return "" if route is None else route.name
 
 
 def _alternatives(routes: Iterable[Route]) -> tuple[tuple[_Alternative, ...], ...]:
     """Return the alternatives of each route, ranked through."""
-    ranks = count()
+    routes = tuple(routes)
+    listed = [(route, match) for route in routes for match in route.matches]
+    # sorted is stable: alternatives of one priority stay as they were declared.
+    order = sorted(range(len(listed)), key=lambda place: _place(*listed[place]))
+    ranks = {place: rank for rank, place in enumerate(order)}
+    places = count()
     return tuple(
         tuple(
-            _Alternative(rank=next(ranks), route=route, match=match, conditions=conditions_of(match))
-            for match in route.matches
+            sorted(
+                (
+                    _Alternative(
+                        rank=ranks[next(places)], route=route, match=match, conditions=conditions_of(match)
+                    )
+                    for match in route.matches
+                ),
+                key=attrgetter("rank"),
+            )
         )
         for route in routes
     )
+
+
+def first_priority(route: Route) -> int:
+    """Return the priority at which a route is considered first: its own, or that of one of its alternatives."""
+    return min((_place(route, match)[1] for match in route.matches), default=route.priority)
+
+
+def last_priority(route: Route) -> int:
+    """Return the priority from which on a route is not considered anew."""
+    return max((_place(route, match)[1] for match in route.matches), default=route.priority)
+
+
+def _place(route: Route, match: Match) -> tuple[bool, int]:
+    return route.default, route.priority if match.priority is None else match.priority
 
 
 def _candidate(alternative: _Alternative, conditions: tuple[Condition, ...]) -> _Candidate:

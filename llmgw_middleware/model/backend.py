@@ -38,7 +38,7 @@ class Backend:
 
     ``url`` is None while the backend is only named (*unresolved*): it can be explained, not served. ``bare`` marks a
     URL without a path (``host:port`` of seed 000): such a backend gets the caller's validated path and query.
-    ``api_keys`` are rotated, each with its own cooldown. ``models`` maps an alias, exact or with a trailing ``*``, to what is sent; ``model`` is always sent. ``where`` is
+    ``api_keys`` are rotated, each with its own cooldown. ``models`` maps an alias, exact or with ``*`` for any text, to what is sent; ``model`` is always sent. ``where`` is
     ``file:line``.
 
     ``api``, ``api_version`` and ``auth`` choose among a provider's forms (None: its first); ``region``, ``project``,
@@ -90,9 +90,23 @@ class Backend:
         exact = self.models.get(asked)
         if exact is not None:
             return exact
-        prefixes = (a for a in self.models if a.endswith("*") and asked.startswith(a[:-1]))
-        best = max(prefixes, key=len, default=None)
+        patterns = (alias for alias in self.models if "*" in alias and _globs(alias, asked))
+        best = max(patterns, key=len, default=None)
         return asked if best is None else self.models[best]
+
+
+def _globs(pattern: str, text: str) -> bool:
+    """Whether ``text`` is ``pattern`` with any text for each ``*``. Takes the first place of each part: linear."""
+    first, *inner, last = pattern.split("*")
+    if not (text.startswith(first) and text.endswith(last) and len(text) >= len(first) + len(last)):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in inner:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

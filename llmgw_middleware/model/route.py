@@ -48,11 +48,13 @@ class FieldTest:
 class Match:
     """Conditions that must all hold. Empty tuples and None ask nothing.
 
-    ``paths`` are alternatives. ``country`` and ``region`` list what is accepted; ``country_known`` is
+    ``paths`` are alternatives, and so are ``hosts``: exact, or ``*.example.com`` for every name below; lower case.
+    ``priority`` (None: the route's) is the place of this alternative among all rules. ``country`` and ``region`` list what is accepted; ``country_known`` is
     ``{present: …}``.
     """
 
     paths: tuple[PathTest, ...] = ()
+    hosts: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     headers: tuple[FieldTest, ...] = ()
     query: tuple[FieldTest, ...] = ()
@@ -61,6 +63,7 @@ class Match:
     country: tuple[str, ...] = ()
     region: tuple[str, ...] = ()
     country_known: bool | None = None
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +76,12 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sticky:
-    """What keeps a caller on one side of a split. ``name`` is the header's (lower case) or the cookie's."""
+    """What keeps a caller on one side of a split. ``name`` is the header's (lower case) or the cookie's.
 
-    kind: Literal["user", "session", "ip", "header", "cookie"]
+    ``none``: nothing does, each request is drawn anew.
+    """
+
+    kind: Literal["user", "session", "ip", "header", "cookie", "none"]
     name: str = ""
 
     def __str__(self) -> str:
@@ -93,10 +99,22 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrite:
-    """What the upstream is sent instead: a model, a path."""
+    """What the upstream is sent instead: a model, a path.
+
+    ``prefix`` stands for the first of ``prefixes`` (the route's, the longest first) that the caller's path lies under.
+    """
 
     model: str | None = None
     path: str | None = None
+    prefix: str | None = None
+    prefixes: tuple[str, ...] = ()
+
+    def path_for(self, path: str) -> str | None:
+        """Return the path to send for the caller's ``path``; None where it is not rewritten."""
+        if self.prefix is None:
+            return self.path
+        under = next((p for p in self.prefixes if path == p or path.startswith(f"{p}/")), None)
+        return None if under is None else (self.prefix + path[len(under) :]) or "/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ COVERED = [
     ("a prefix its paths", {"path": "/a/*"}, {"path": ["/a", "/a/b", "/a/b/*"]}),
     ("a regex its paths", {"path": {"regex": "/v[12]"}}, {"path": "/v1"}),
     ("methods", {"methods": ["GET", "POST"]}, {"methods": ["POST"]}),
+    ("a name below a wildcard", {"host": ["*.a.test", "b.test"]}, {"host": "x.a.test"}),
     ("head follows get", {"methods": ["GET"]}, {"methods": ["HEAD"]}),
     ("one header of two", {"headers": {"A": "1"}}, {"headers": {"A": "1", "B": "2"}}),
     ("presence a value", {"headers": {"A": {"present": True}}}, {"headers": {"A": "1"}}),

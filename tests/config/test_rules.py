@@ -150,3 +150,25 @@ def test_a_disabled_route_is_checked_but_takes_no_part(load_text):
     plan = load_text("routes: [{name: a, enabled: false, respond: {}}, {name: b, respond: {}}]").plan
     assert [route.name for route in plan.routes] == ["b"]
     assert load_text("routes: [{name: a, enabled: false}]").errors[0].code == "no_target"
+
+
+def test_a_prefix_is_rewritten_under_any_of_the_routes_prefixes(load_route):
+    loaded = load_route("path: [/a/*, /a/b/*], rewrite: {prefix: /new/}, backend: b")
+    rewrite = loaded.plan.routes[0].rewrite
+    assert [rewrite.path_for(p) for p in ("/a/x", "/a/b/x", "/a", "/c")] == ["/new/x", "/new/x", "/new", None]
+
+
+@pytest.mark.parametrize(
+    ("route", "code"),
+    [
+        ("path: /a, rewrite: {prefix: /new}, backend: b", "no_effect"),
+        ("path: /a/*, rewrite: {prefix: /new, path: /x}, backend: b", "two_values"),
+    ],
+)
+def test_a_prefix_that_cannot_be_rewritten_is_refused(load_route, route, code):
+    assert [problem.code for problem in load_route(route).errors] == [code]
+
+
+@pytest.mark.parametrize("host", ["a b", "*", "a.*.test", "http://a.test"])
+def test_what_is_no_host_is_refused(load_route, host):
+    assert load_route(f"host: '{host}', backend: b").errors

@@ -41,3 +41,7 @@ def test_an_empty_key_is_none(sticky):
 
 def test_an_unknown_address_is_no_key():
     assert key_reader(Sticky(kind="ip"))(facts()) is None
+
+
+def test_with_none_nobody_sticks():
+    assert key_reader(Sticky(kind="none"))(facts(identity=BOB)) is None

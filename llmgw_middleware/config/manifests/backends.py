@@ -82,7 +82,7 @@ class Backends:
             name=name,
             type=value("pool", at),
             strategy=value("p2c", at),
-            fallback=value(True, at),
+            fallback=value(what=True, at=at),
             backends=items(at, members),
         )
         return [*made, pool] if members else made

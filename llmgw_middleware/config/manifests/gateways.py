@@ -101,5 +101,7 @@ def _open_to_everyone(listener: Node) -> bool:
     namespaces = allowed.node("namespaces")
     if namespaces is None:
         return False
-    namespaces.leave_out("selector", why="asks for labels of namespaces, which files do not have: all may attach")
+    namespaces.leave_out(
+        "selector", why="asks for labels of namespaces, which files do not have: all may attach"
+    )
     return namespaces.text("from") in ("All", "Selector")

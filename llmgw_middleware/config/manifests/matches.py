@@ -23,9 +23,7 @@ class Entry:
     prefix: str | None
 
 
-def entries(
-    matches: list[Node], hosts: tuple[str, ...], rule: Node, tie: tuple[str, int]
-) -> Iterator[Entry]:
+def entries(matches: list[Node], hosts: tuple[str, ...], rule: Node, tie: tuple[str, int]) -> Iterator[Entry]:
     """Return a rule's matches; without any it takes every path.
 
     The Gateway API's order: host (exact, the longest wildcard, none), an exact path before others by their length, a

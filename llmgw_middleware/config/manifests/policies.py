@@ -112,7 +112,9 @@ class Policies:
             elif not self._attached(policy, target):
                 called = target.name or "of these labels"
                 policy.spec.note(
-                    "not_attached", None, f'it targets the {target.kind} "{called}", which is not there; it does nothing.'
+                    "not_attached",
+                    None,
+                    f'it targets the {target.kind} "{called}", which is not there; it does nothing.',
                 )
 
 
@@ -120,16 +122,18 @@ def _targets(policy: Resource) -> list[_Target]:
     spec = policy.spec
     refs, selectors = spec.nodes("targetRefs"), spec.nodes("targetSelectors")
     if refs and selectors:
-        spec.refuse("targetSelectors", "exactly one of the fields in [targetRefs targetSelectors] must be set.")
+        spec.refuse(
+            "targetSelectors", "exactly one of the fields in [targetRefs targetSelectors] must be set."
+        )
     made = []
     for ref in (*refs, *selectors):
         ref.skip("group", "port")
-        labels = ref.table("matchLabels") or {}
+        labels = ref.table("matchLabels")
         made.append(
             _Target(
                 kind=ref.text("kind") or "",
                 name=None if ref in selectors else ref.text("name"),
-                labels={key: getattr(tree, "text", "") for key, tree in labels.items()},
+                labels={key: getattr(tree, "text", "") for key, tree in (labels or {}).items()},
                 section=ref.text("sectionName"),
             )
         )
@@ -144,7 +148,9 @@ def _phase(spec: Node, targets: Sequence[_Target]) -> None:
     if traffic is None or traffic.text("phase") != _PRE_ROUTING:
         return
     if any(target.kind not in _GATEWAYS for target in targets):
-        traffic.refuse("phase", "the 'traffic.phase=PreRouting' field can only target a Gateway or ListenerSet.")
+        traffic.refuse(
+            "phase", "the 'traffic.phase=PreRouting' field can only target a Gateway or ListenerSet."
+        )
 
 
 def _guards(policy: Resource) -> None:

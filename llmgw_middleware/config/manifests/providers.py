@@ -31,7 +31,11 @@ _ROWS: Mapping[str, _Row] = {
     "azureopenai": _Row("azure", {"deploymentName": "deployment", "apiVersion": "apiVersion"}),
     "custom": _Row("openai-compatible", _MODEL),
 }
-_CHAT_PATHS = {"openai": "/chat/completions", "openai-compatible": "/chat/completions", "anthropic": "/messages"}
+_CHAT_PATHS = {
+    "openai": "/chat/completions",
+    "openai-compatible": "/chat/completions",
+    "anthropic": "/messages",
+}
 _FORMATS = {"Completions": "openai-compatible", "Messages": "anthropic"}
 _UNVERSIONED = "v1"
 
@@ -82,8 +86,8 @@ def _custom(own: Node, provider: Node, backend: Table) -> None:
             one.leave_out("type", why="is a format beside the one that is spoken")
     if spoken:
         backend.put("provider", value(_FORMATS[spoken[0].text("type") or ""], own.at()), own.at())
-        if path := spoken[0].scalar("path"):
-            _full_path(spoken[0], "path", path, backend)
+        if (given := spoken[0].scalar("path")) is not None:
+            _full_path(spoken[0], "path", given, backend)
     _reference(own, backend)
 
 
@@ -98,7 +102,7 @@ def _reference(own: Node, backend: Table) -> None:
         "unsupported_field",
         "backendRef",
         f"{own.path('backendRef')} is known to a cluster only: the backend has no address.",
-        f'write its url under backends: {{name: {backend["name"]!r}}}',
+        f"write its url under backends: {{name: {backend['name']!r}}}",
     )
 
 

@@ -75,7 +75,8 @@ def _resource(document: Table, report: Report) -> Resource:
         namespace=namespace,
         name=name,
         labels={key: _text(value) or "" for key, value in labels},
-        spec=whole.node("spec") or Node(Table(document.at), "spec", Origin(f"{kind} {namespace}/{name}", report)),
+        spec=whole.node("spec")
+        or Node(Table(document.at), "spec", Origin(f"{kind} {namespace}/{name}", report)),
         whole=whole,
         at=document.at,
     )

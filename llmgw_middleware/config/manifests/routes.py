@@ -178,7 +178,10 @@ def _conditions(rule: Rule, route: Table) -> None:
 
 
 def _refs(node: Node) -> Iterator[Node]:
-    filters = [*node.nodes("filters"), *(f for ref in node.nodes("backendRefs") for f in ref.nodes("filters"))]
+    filters = [
+        *node.nodes("filters"),
+        *(f for ref in node.nodes("backendRefs") for f in ref.nodes("filters")),
+    ]
     yield from node.nodes("backendRefs")
     for one in filters:
         mirror = one.node("requestMirror")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from llmgw_middleware.config.manifests.node import Node
 from llmgw_middleware.config.manifests.resource import Key, Resource
 from llmgw_middleware.config.manifests.writing import secret
-from llmgw_middleware.config.tree import Position, Scalar
+from llmgw_middleware.config.tree import Position, Scalar, Table
 
 KEY = "Authorization"
 """The entry of a Secret that counts where none is named."""
@@ -22,7 +22,7 @@ class Secrets:
     """Finds credentials. One that is nowhere is a value that is missing, as an unset variable is."""
 
     def __init__(self, found: Iterable[Resource], env: Mapping[str, str]) -> None:
-        self._entries: dict[Key, Mapping[str, str]] = {secret.key: _entries(secret) for secret in found}
+        self._found: dict[Key, Resource] = {one.key: one for one in found}
         self._env = env
 
     def named(self, ref: Node, namespace: str) -> Scalar | None:
@@ -39,7 +39,8 @@ class Secrets:
     def _look_up(self, namespace: str, name: str, key: str, at: Position) -> Scalar:
         variable = variable_of(name, key)
         reference = f"${{{variable}}}"
-        text = self._entries.get((namespace, name), {}).get(key)
+        found = self._found.get((namespace, name))
+        text = None if found is None else _entry(found, key)
         if text is None:
             text = self._env.get(variable)
         if text is None:
@@ -62,17 +63,20 @@ def _is_core(ref: Node) -> bool:
     return False
 
 
-def _entries(resource: Resource) -> Mapping[str, str]:
-    """Return a Secret's texts. ``stringData`` comes before ``data``, as in Kubernetes."""
-    entries: dict[str, str] = {}
-    for key, tree in (resource.whole.table("data") or {}).items():
-        if isinstance(tree, Scalar):
-            try:
-                entries[key] = base64.b64decode(tree.text, validate=True).decode()
-            except (binascii.Error, ValueError):
-                resource.whole.refuse("data", f"data.{key} is no base64 of a text.")
-    for key, tree in (resource.whole.table("stringData") or {}).items():
-        if isinstance(tree, Scalar):
-            entries[key] = tree.text
-    resource.whole.skip("type", "immutable")
-    return entries
+def _entry(resource: Resource, key: str) -> str | None:
+    """Return one text of a Secret. ``stringData`` comes before ``data``, as in Kubernetes."""
+    plain, coded = (_under(resource.whole.table(part), key) for part in ("stringData", "data"))
+    if plain is not None:
+        return plain.text
+    if coded is None:
+        return None
+    try:
+        return base64.b64decode(coded.text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        resource.whole.refuse("data", f"data.{key} is no base64 of a text.")
+        return None
+
+
+def _under(table: Table | None, key: str) -> Scalar | None:
+    found = None if table is None else table.get(key)
+    return found if isinstance(found, Scalar) else None

@@ -61,7 +61,9 @@ def _ours(found: Sequence[Resource], report: Report) -> dict[str, list[Resource]
         if one.kind in ours and fits:
             ours[one.kind].append(one)
         elif one.group in OURS and one.kind not in _CLUSTER_ONLY:
-            report.warn("unsupported_kind", one.at, f"{one.label}: this kind has no counterpart here and is left out.")
+            report.warn(
+                "unsupported_kind", one.at, f"{one.label}: this kind has no counterpart here and is left out."
+            )
     for kind, members in ours.items():
         ours[kind] = _last_of_each(members, report)
     return ours

@@ -101,7 +101,7 @@ class BackendWord(Word):
         dict[str, Text],
         Field(
             default_factory=dict,
-            description="What is sent for a model's alias, exact or with a trailing `*`.",
+            description="What is sent for a model's alias, exact or with `*` for any text; the longest one that fits.",
         ),
         Manual(kind="mapping of alias to model"),
     ]

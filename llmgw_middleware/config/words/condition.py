@@ -8,13 +8,15 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, Tag
 
 from llmgw_middleware.config.spelling import did_you_mean
+from llmgw_middleware.config.tree import Items
 from llmgw_middleware.config.words.kinds import (
     Fact,
+    FieldName,
     Flag,
-    HeaderName,
     Manual,
     Number,
     Pattern,
+    Priority,
     Text,
     UrlPath,
     forms,
@@ -47,6 +49,31 @@ def _country(value: Any) -> str:
 
 Method = Annotated[str, *reader(_method, {"type": "string"}, "method")]
 Country = Annotated[str, *reader(_country, {"type": "string", "pattern": "^[A-Za-z]{2}$"}, "country")]
+
+
+_HOST = re.compile(
+    r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]+\]"
+)
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    return tuple(_host(part) for part in (value if isinstance(value, Items) else (value,)))
+
+
+def _host(value: Any) -> str:
+    wanted = "a host such as api.example.com, or *.example.com for every name below"
+    text = text_of(value, wanted).lower()
+    return text if _HOST.fullmatch(text) else wrong(wanted, value)
+
+
+Hosts = Annotated[
+    tuple[str, ...],
+    *reader(
+        _hosts,
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+        "host, or a list of them",
+    ),
+]
 
 
 class PathForm(Word):
@@ -143,16 +170,25 @@ class Conditions(Word):
             "Any path of a list will do."
         ),
     ] = None
+    host: Annotated[
+        Hosts,
+        Field(
+            default=(),
+            description="The host that is asked for, without its port: exact, or `*.example.com` for every name below. "
+            "It is the caller's word: it chooses, it does not protect.",
+        ),
+    ]
     methods: Annotated[
         tuple[Method, ...],
         Field(description="HTTP methods. A path that matches with another method only is answered with 405."),
         Manual(kind="list of methods"),
     ] = ()
     headers: Annotated[
-        dict[HeaderName, TextTest],
+        dict[FieldName, TextTest],
         Field(
             default_factory=dict,
-            description="By name, in any case: exact text, or `{regex}`, `{prefix}`, `{oneOf}`, `{present}`.",
+            description="By name, in any case: exact text, or `{regex}`, `{prefix}`, `{oneOf}`, `{present}`. "
+            "`:authority`, `:method`, `:path` (with its query) and `:scheme` are parts of the request.",
         ),
         Manual(kind="mapping of name to value or form"),
     ]
@@ -198,3 +234,9 @@ class Conditions(Word):
 
 class Alternative(Conditions):
     """One alternative of `match`."""
+
+    priority: Annotated[
+        Priority | None,
+        Field(description="Its own place among all rules and alternatives."),
+        Manual(default="the route's"),
+    ] = None

@@ -22,6 +22,7 @@ from llmgw_middleware.regex import UnsafePattern, compile_pattern
 
 REFERENCE = {"type": "string", "pattern": r"\$\{.+\}"}
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+PSEUDO = frozenset({":authority", ":method", ":path", ":scheme"})
 _TOKEN = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]+")
 
 
@@ -165,6 +166,11 @@ def _header_name(value: Any) -> str:
     return text.lower()
 
 
+def _field_name(value: Any) -> str:
+    """Return a header's name, or what HTTP/2 calls a part of a request."""
+    return value if value in PSEUDO else _header_name(value)
+
+
 def header_fault(name: str) -> str | None:
     """Return why no request can carry a header of this name, or None."""
     if "_" in name:
@@ -304,6 +310,7 @@ Share = Annotated[
     ),
 ]
 Pattern = Annotated[str, *reader(_pattern, {"type": "string"}, "regular expression")]
+FieldName = Annotated[str, *reader(_field_name, {"type": "string"}, "header name")]
 HeaderName = Annotated[str, *reader(_header_name, {"type": "string"}, "header name")]
 Network = Annotated[IPv4Network | IPv6Network, *reader(_network, {"type": "string"}, "network")]
 Keys = Annotated[

@@ -34,14 +34,14 @@ from llmgw_middleware.config.words.traffic import Commit, RetryWord
 from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.model.route import Sticky
 
-_STICKY = ("user", "session", "ip", "header:NAME", "cookie:NAME")
+_STICKY = ("user", "session", "ip", "header:NAME", "cookie:NAME", "none")
 _BY_NAME = re.compile(r"(header|cookie):([^\s\"();,=]+)")
 
 
 def _sticky(value: Any) -> Sticky:
     text = text_of(value, f"one of {', '.join(_STICKY)}").strip()
-    if text in ("user", "session", "ip"):
-        return Sticky(kind=text)  # type: ignore[arg-type]  # one of the three
+    if text in ("user", "session", "ip", "none"):
+        return Sticky(kind=text)  # type: ignore[arg-type]  # one of the four
     if match := _BY_NAME.fullmatch(text):
         fault = header_fault(match[2]) if match[1] == "header" else None
         if fault:
@@ -63,7 +63,7 @@ StickyKey = Annotated[
     Sticky,
     *reader(
         _sticky,
-        {"type": "string", "pattern": r"^(user|session|ip|header:.+|cookie:.+)$|\$\{"},
+        {"type": "string", "pattern": r"^(user|session|ip|none|header:.+|cookie:.+)$|\$\{"},
         " | ".join(_STICKY),
     ),
 ]
@@ -100,6 +100,13 @@ class RewriteWord(Word):
 
     model: Annotated[Text | None, Field(description="The model that is sent upstream.")] = None
     path: Annotated[UrlPath | None, Field(description="The path that is sent upstream.")] = None
+    prefix: Annotated[
+        UrlPath | None,
+        Field(
+            description="What is sent upstream instead of the prefix that the route's path names; the rest of the "
+            "caller's path stays. Not beside `path`."
+        ),
+    ] = None
 
 
 class StreamWord(Word):
@@ -147,7 +154,7 @@ class RouteWord(Conditions):
     ] = ()
     sticky: Annotated[
         StickyKey | None,
-        Field(description="What keeps a caller on one side of a split."),
+        Field(description="What keeps a caller on one side of a split; `none`: every request is drawn anew."),
         Manual(default="user, else session, else chance"),
     ] = None
     fallback: Annotated[
