@@ -60,8 +60,9 @@ def asked(case: dict[str, Any]) -> Facts:
 
 @pytest.mark.parametrize("case", fixture_params(TABLE, cases))
 def test_the_expected_route_wins(case):
-    loaded = load(list(map(manifest, case.suite["routes"])), env={}, serving=False)
-    chosen = RouteTable(loaded.plan.routes).select(asked(case.asked)).route
+    plan = load(list(map(manifest, case.suite["routes"])), env={}, serving=False).plan
+    assert plan is not None
+    chosen = RouteTable(plan.routes).select(asked(case.asked)).route
     assert (chosen.name if chosen else None) == case.expect
 
 

@@ -26,7 +26,7 @@ def resource(
 
 def http_route(name: str, *rules: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """An HTTPRoute on the gateway ``proxy``; ``hostnames`` and ``parentRefs`` go into its spec."""
-    placed = {key: more.pop(key) for key in ("hostnames", "parentRefs") if key in more}
+    placed: dict[str, Any] = {key: more.pop(key) for key in ("hostnames", "parentRefs") if key in more}
     return resource(
         "HTTPRoute", name, {"parentRefs": [{"name": "proxy"}], "rules": list(rules), **placed}, **more
     )

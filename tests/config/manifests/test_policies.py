@@ -1,10 +1,12 @@
 """AgentgatewayPolicies: what is done, and what is said of the rest."""
 
+from typing import Any
+
 import pytest
 
 from tests.config.manifests.kube import codes, http_route, loaded, openai, plan, policy, resource, rule, under
 
-TIMES = {"traffic": {"timeouts": {"request": "5s"}}}
+TIMES: dict[str, Any] = {"traffic": {"timeouts": {"request": "5s"}}}
 
 
 def read_limits(*documents):

@@ -113,6 +113,7 @@ def test_session_persistence_is_a_sticky_key():
 @pytest.mark.parametrize("to", [{}, {"llm": 0}], ids=["no backend", "only weights of zero"])
 def test_a_rule_that_leads_nowhere_takes_its_requests_and_answers_500(to):
     [route] = plan(openai(), http_route("r", rule(under("/"), to=to))).routes
+    assert route.answer is not None
     assert (route.answer.status, route.answer.code) == (500, "no_backend")
 
 
@@ -121,6 +122,7 @@ def test_a_redirect_is_reported_and_answered_with_an_error_instead_of_falling_to
     moved = http_route("moved", rule(under("/old"), filters=[redirect]))
     assert "unsupported_field" in codes(openai(), moved)
     [route] = plan(openai(), moved).routes
+    assert route.answer is not None
     assert route.answer.code == "redirect_unavailable"
 
 

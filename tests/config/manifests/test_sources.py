@@ -7,6 +7,7 @@ import pytest
 
 from llmgw_middleware.config.load import load
 from llmgw_middleware.lint import lint
+from llmgw_middleware.model.plan import Plan
 from tests.config.manifests.kube import http_route, openai, plan, rule, under
 
 DOCUMENTS = (openai(), http_route("r", rule(under("/v1"))))
@@ -22,10 +23,14 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def names(source):
+def served(source: Path) -> Plan:
     found = load(source, env={}, serving=True)
     assert found.plan is not None, found.problems
-    return [route.name for route in found.plan.routes]
+    return found.plan
+
+
+def names(source):
+    return [route.name for route in served(source).routes]
 
 
 def test_a_folder_of_manifests_is_a_configuration(folder):
@@ -47,12 +52,12 @@ def test_a_configuration_names_manifests_from_its_own_folder_on(folder):
 def test_named_manifests_are_watched(folder):
     own = folder.parent / "llmgw.yaml"
     own.write_text("manifests: [k8s]\n")
-    assert str(folder) in load(own, env={}, serving=True).plan.sources
+    assert str(folder) in served(own).sources
 
 
 def test_manifests_and_configurations_may_share_a_folder(folder):
     (folder / "own.yaml").write_text("backends: [{name: llm, url: 'http://127.0.0.1:1/v1'}]\n")
-    assert load(folder, env={}, serving=True).plan.backends["llm"].url == "http://127.0.0.1:1/v1"
+    assert served(folder).backends["llm"].url == "http://127.0.0.1:1/v1"
 
 
 def test_a_configuration_under_manifests_is_refused(folder):
