@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -113,9 +113,12 @@ def build_snapshot(plan: Plan, before: Snapshot | None = None) -> Snapshot:
         for name in plan.backends
     }
     targets.update({name: _pool(pool, conditions) for name, pool in plan.pools.items()})
+    _time(conditions, targets.values())
     prices = _prices(plan)
     choosers = {
-        route.name: Chooser(route, targets, plan, prices) for route in plan.routes if route.answer is None
+        route.name: Chooser(route, targets, plan, prices, upstreams)
+        for route in plan.routes
+        if route.answer is None
     }
     return Snapshot(
         plan=plan,
@@ -175,6 +178,13 @@ def _conditions(plan: Plan, before: Snapshot | None) -> dict[str, Condition]:
         )
         for name, backend in plan.backends.items()
     }
+
+
+def _time(conditions: Mapping[str, Condition], targets: Iterable[Target]) -> None:
+    """Have the answers of those backends timed whose pools go by it."""
+    timed = {e.name for target in targets if target.strategy.by_time for e in target.endpoints}
+    for name, condition in conditions.items():
+        condition.timed = name in timed
 
 
 def _pool(pool: Pool, conditions: Mapping[str, Condition]) -> Target:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from llmgw_middleware.exchange.order import Leg, Terms
+from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.match.sticky import key_reader
 from llmgw_middleware.model.backend import Backend
@@ -26,7 +28,7 @@ USUAL_ANSWER = 500
 """Tokens that an answer is taken to have when its request sets no limit. Only the order of prices hangs on it."""
 
 
-@dataclass(slots=True)  # made for every request: frozen would cost three times as much
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The targets in the order they are asked, and which side of a split comes first."""
 
@@ -35,22 +37,31 @@ class Choice:
 
 
 class Chooser:
-    """A route's targets. ``offered`` are the models that its callers may be shown."""
+    """A route's targets. ``offered`` are the models that its callers may be shown, ``terms`` what its orders share."""
 
-    def __init__(self, route: Route, targets: Targets, plan: Plan, prices: Prices) -> None:
+    def __init__(
+        self,
+        route: Route,
+        targets: Targets,
+        plan: Plan,
+        prices: Prices,
+        upstreams: Mapping[str, Upstream],
+    ) -> None:
         backends, gateway = plan.backends, plan.timeouts
         self.route = route
         self.offered = _offered(route, targets, backends)
-        self.read = route.timeouts.over(gateway).read
         self._fallback = tuple(targets[name] for name in route.fallback)
         self._direct = () if route.target is None else (targets[route.target], *self._fallback)
         self._sides = {side.target: targets[side.target] for side in route.split}
         self._splitter = Splitter(route.name, route.split) if route.split else None
+        self._undivided = Choice(self._direct)
         self._key: Callable[[Facts], str | None] = key_reader(route.sticky)
         self.forwards_opaque = route.passthrough or self._all_bare(backends)
         self._timeouts = _laid_over(route, backends, gateway)
         self._retry = {t.name: _retry_at(route, t, plan) for t in self._reached()}
         self._prices = prices
+        self.read = route.timeouts.over(gateway).read
+        self.terms = self._terms(upstreams)
 
     def __repr__(self) -> str:
         return (
@@ -74,9 +85,25 @@ class Chooser:
 
         return cost
 
-    def sticky_key(self, facts: Facts) -> str | None:
-        """Return what keeps this caller on one side of a split, or on one member of a sticky pool."""
-        return self._key(facts)
+    def _terms(self, upstreams: Mapping[str, Upstream]) -> Terms:
+        """Gather what all orders of the route have in common. Backends without an address have no leg."""
+        route = self.route
+        names = dict.fromkeys(e.name for target in self._reached() for e in target.endpoints)
+        return Terms(
+            rewrite=route.rewrite,
+            legs={
+                name: Leg(upstream, self._timeouts[name], upstream.backend.timeouts.read)
+                for name in names
+                if (upstream := upstreams.get(name)) is not None
+            },
+            retry=self._retry,
+            read=self.read,
+            on_content_filter=route.on_content_filter,
+            drain=route.on_disconnect == "drain",
+            commit=route.commit,
+            sticky_key=self._key,
+            cost=self.cost_at,
+        )
 
     def _reached(self) -> tuple[Target, ...]:
         return (*self._direct, *self._sides.values(), *self._fallback)
@@ -92,7 +119,7 @@ class Chooser:
     def choose(self, facts: Facts, *, chance: float) -> Choice:
         """Return where this request goes. ``chance`` in [0, 1) decides for callers without a sticky key."""
         if self._splitter is None:
-            return Choice(self._direct)
+            return self._undivided
         split = self._splitter.choose(self._key(facts), chance=chance)
         others = self._splitter.others(split.chosen) if self.route.fallback_sides else ()
         sides = (self._sides[split.chosen], *(self._sides[name] for name in others))

@@ -29,6 +29,7 @@ MISSING = Missing.MISSING
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_decoded_value = msgspec.json.Decoder().decode
 
 
 class _Key:
@@ -44,6 +45,7 @@ def _key(_: type[_Key], text: str) -> _Key:
     return _Key(text)
 
 
+_UNREAD = object()
 _PAIRS = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=_key)
 
 
@@ -95,7 +97,7 @@ def _doubled_keys(raw: bytes | msgspec.Raw, fields: Mapping[str, msgspec.Raw]) -
     nothing else can stand in it. The same if it is what Python's ``json.dumps`` writes of them. Else every key of the
     level is looked at.
     """
-    tight = sum(len(key) + len(value) for key, value in fields.items()) + 4 * len(fields) + 1
+    tight = sum(map(len, fields)) + sum(map(len, fields.values())) + 4 * len(fields) + 1
     if len(raw) == tight:
         return frozenset()
     if len(raw) == tight + 2 * len(fields) - 1 and _is_spaced(bytes(raw), fields):
@@ -127,7 +129,7 @@ class Body:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self._top: _Object | None = None
-        self._levels: dict[tuple[str, ...], _Object | _Array | None] = {}
+        self._levels: dict[tuple[str, ...], _Object | _Array | None] | None = None
         self._values: dict[tuple[str, ...], Any] = {}
         self._failure: tuple[str, str] | None = None
 
@@ -143,6 +145,8 @@ class Body:
     @property
     def readable(self) -> bool:
         """Whether ``fields`` would succeed."""
+        if self._top is not None:
+            return True
         try:
             self._object()
         except BadRequest:
@@ -154,21 +158,20 @@ class Body:
 
         Raises ``BadRequest``: ``invalid_json`` (also when the top level is no object), ``json_too_deep``.
         """
-        return self._object().fields
+        return (self._top or self._object()).fields
 
     def get(self, path: tuple[str, ...]) -> Any:
         """Return the decoded value at ``path`` (``("messages", "0", "role")``), or ``MISSING``.
 
         Raises ``BadRequest`` as ``fields`` does, and ``duplicate_key`` if a key on the way stands twice in its object.
         """
+        value = self._values.get(path, _UNREAD)
+        if value is not _UNREAD:
+            return value
+        top = self._top or self._object()
         try:
-            return self._values[path]
-        except KeyError:
-            pass
-        top = self._object()
-        try:
-            raw = self._raw_at(top, path)
-            value = MISSING if raw is None else msgspec.json.decode(raw)
+            raw = top.at(path[0], path[0]) if len(path) == 1 else self._raw_at(top, path)
+            value = MISSING if raw is None else _decoded_value(raw)
         except (ValueError, RecursionError) as error:
             raise self._fail(error) from error
         self._values[path] = value
@@ -184,7 +187,7 @@ class Body:
         return self.get((name,)) is True
 
     def _object(self) -> _Object:
-        if self._top is not None and self._failure is None:
+        if self._top is not None:
             return self._top
         if self._failure is not None:
             raise BadRequest(self._failure[0], code=self._failure[1])
@@ -201,12 +204,15 @@ class Body:
     def _level(self, top: _Object, path: tuple[str, ...]) -> _Object | _Array | None:
         if not path:
             return top
+        if self._levels is None:
+            self._levels = {}
         if path not in self._levels:
             raw = self._raw_at(top, path)
             self._levels[path] = None if raw is None else _opened(raw)
         return self._levels[path]
 
     def _fail(self, error: ValueError | RecursionError) -> BadRequest:
+        self._top = None
         self._failure = _reason(error, self.raw)
         return BadRequest(self._failure[0], code=self._failure[1])
 

@@ -16,7 +16,6 @@ from llmgw_middleware.choice import Choice, Chooser
 from llmgw_middleware.dialect.port import CallerDialect, Operation
 from llmgw_middleware.dialect.registry import caller_dialect
 from llmgw_middleware.errors import AuthError, GatewayError, MethodNotAllowed, NotFound, Unavailable
-from llmgw_middleware.exchange.loop import Exchange
 from llmgw_middleware.exchange.order import Order
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.geo import Locator
@@ -64,9 +63,10 @@ class Gateway:
         self._snapshot = snapshot
         self._rebuild = rebuild
         self._watcher = Watcher(snapshot.plan.sources, self.reload)
-        self._loops = Loops(make_transport, self._watcher.run if self._watcher.sources else None)
+        self._chance = (rng or random.Random()).random  # noqa: S311 - it spreads load, it guards nothing
+        watch = self._watcher.run if self._watcher.sources else None
+        self._loops = Loops(make_transport, chance=self._chance, watch=watch)
         self._thread = LoopThread(at_end=self.aclose)
-        self._rng = rng or random.Random()  # noqa: S311 - it spreads load, it guards nothing
         self.recorder = Recorder()
         self._observers: tuple[Observer, ...] = (self.recorder, RequestLog(), *observers)
 
@@ -180,7 +180,7 @@ class Gateway:
 
     async def handle(self, request: Request) -> Response | Pass:
         """Answer ``request``. Never raises but for cancellation; every request is settled exactly once."""
-        passage = _Passage(self._snapshot, self._loops.current(), self._observers, request, self._rng)
+        passage = _Passage(self._snapshot, self._loops.current(), self._observers, request, self._chance)
         try:
             return passage.finish(await passage.answer())
         except GatewayError as error:
@@ -199,25 +199,29 @@ class Gateway:
 class _Passage:
     """One request on its way through the house, and the record of it."""
 
+    __slots__ = (
+        "_began", "_bound", "_caller", "_chance", "_clock", "_entered", "_observers", "_request", "_snapshot", "decision",
+    )  # fmt: skip
+
     def __init__(
         self,
         snapshot: Snapshot,
         bound: Bound,
         observers: tuple[Observer, ...],
         request: Request,
-        rng: random.Random,
+        chance: Callable[[], float],
     ) -> None:
         self._snapshot = snapshot
         self._bound = bound
         self._observers = observers
         self._request = request
-        self._chance = rng.random
+        self._chance = chance
         self._entered = False
-        self._clock = asyncio.get_running_loop().time
-        self._began = self._clock()
+        self._clock = bound.clock
+        self._began = bound.clock()
         self._caller: CallerDialect = caller_dialect(request.path)
         self.decision = Decision(
-            request_id=request_id_of(request.headers) or secrets.token_hex(16),
+            request_id=request_id_of(request.headers) or bound.ids.take(),
             started=time.time(),
             method=request.method,
             path=request.path,
@@ -259,10 +263,9 @@ class _Passage:
         asked = self.decision.model_asked = model_asked(facts)
         chooser = self._snapshot.choosers[route.name]
         admit(chooser, operation, facts, asked)
-        plan = self._snapshot.plan
-        await self._bound.gate.enter(
-            plan.max_in_flight, pending=plan.max_pending, patience=plan.queue_timeout
-        )
+        gate, plan = self._bound.gate, self._snapshot.plan
+        if not gate.admits(plan.max_in_flight):
+            await gate.enter(plan.max_in_flight, pending=plan.max_pending, patience=plan.queue_timeout)
         self._entered = True
         return chooser
 
@@ -277,38 +280,26 @@ class _Passage:
         self, operation: Operation, chooser: Chooser, choice: Choice, facts: Facts
     ) -> Response:
         """Run the request against its targets."""
-        opaque = operation is Operation.OPAQUE
+        opaque, bound, terms = operation is Operation.OPAQUE, self._bound, chooser.terms
         stream = not opaque and facts.body.true("stream")
         self.decision.stream = stream
-        route, bound = chooser.route, self._bound
         bound.check(self._snapshot.checkers)
         order = Order(
-            request=self._request,
+            terms=terms,
+            facts=facts,
             operation=operation,
-            fields=None if opaque else facts.body.fields(),
-            model=route.rewrite.model or self.decision.model_asked,
+            model=terms.rewrite.model or self.decision.model_asked,
             stream=stream,
             show_usage=stream and facts.body.get(("stream_options", "include_usage")) is True,
-            rewrite=route.rewrite,
+            replay_safe=replay_safe(chooser.route, operation, facts),
             targets=choice.targets,
-            sticky_key=chooser.sticky_key(facts),
-            timeouts_for=chooser.timeouts_for,
-            retry_for=chooser.retry_for,
-            cost_of=lambda target: chooser.cost_at(target, facts),
-            replay_safe=replay_safe(route, operation, facts),
-            on_content_filter=route.on_content_filter,
-            drain=route.on_disconnect == "drain",
             began=self._began,
-            deadline=Deadline.after(chooser.read, now=self._began),
-            commit=route.commit,
+            deadline=Deadline.after(terms.read, now=self._began),
             decision=self.decision,
             caller=self._caller,
             settle=self._settle,
         )
-        exchange = Exchange(
-            self._snapshot.upstreams, bound.transport, chance=self._chance, relays=bound.relays
-        )
-        return await exchange.run(order)
+        return await bound.exchange.run(order)
 
     def listing(self, facts: Facts) -> Response:
         """List the models of the routes that this caller could take."""
@@ -340,12 +331,11 @@ class _Passage:
         return self._signed(answer, *id_headers(self.decision.request_id))
 
     def _signed(self, answer: Response, *more: Header) -> Response:
-        decision, headers = self.decision, (*answer.headers, *more)
+        decision = answer.decision = self.decision
+        answer.headers = (*answer.headers, *more)
         if self._snapshot.plan.debug_headers or decision.identity.attributes.get("staff") is True:
-            headers += decision_headers(decision, elapsed=self._clock() - self._began)
-        return Response(
-            status=answer.status, headers=headers, body=answer.body, stream=answer.stream, decision=decision
-        )
+            answer.headers += decision_headers(decision, elapsed=self._clock() - self._began)
+        return answer
 
     def fail(self, error: GatewayError) -> Response:
         """Tell the caller of an error, in the caller's dialect."""

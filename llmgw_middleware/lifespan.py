@@ -7,19 +7,30 @@ from collections.abc import Callable, Coroutine
 
 from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.exchange.gate import Gate
+from llmgw_middleware.exchange.loop import Exchange
 from llmgw_middleware.exchange.relay import Relay
 from llmgw_middleware.health import Checker, start
+from llmgw_middleware.observe.ids import RequestIds
 from llmgw_middleware.transport.port import Transport
 
 
 class Bound:
     """The parts of a gateway that live on one loop."""
 
-    def __init__(self, transport: Transport, watch: Callable[[], Coroutine[None, None, None]] | None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        chance: Callable[[], float],
+        watch: Callable[[], Coroutine[None, None, None]] | None,
+    ) -> None:
         self.transport = transport
         self._standing = [] if watch is None else [asyncio.create_task(watch(), name="watch configuration")]
+        self.clock = asyncio.get_running_loop().time
+        self.ids = RequestIds()
         self.gate = Gate()
         self.relays: set[Relay] = set()
+        self.exchange = Exchange(transport, chance=chance, relays=self.relays)
         self._tasks: list[asyncio.Task[None]] = []
         self._checkers: tuple[Checker, ...] = ()
 
@@ -56,16 +67,19 @@ class Bound:
 class Loops:
     """The bound parts by loop. Test clients and ``asyncio.run`` bring new loops; those that closed are forgotten.
 
-    ``watch`` runs beside the path for as long as its loop. A weak dictionary would not do: a loop's own tasks keep
-    it alive.
+    ``chance`` draws from [0, 1). ``watch`` runs beside the path for as long as its loop. A weak dictionary would not
+    do: a loop's own tasks keep it alive.
     """
 
     def __init__(
         self,
         make_transport: Callable[[], Transport],
+        *,
+        chance: Callable[[], float],
         watch: Callable[[], Coroutine[None, None, None]] | None = None,
     ) -> None:
         self._make = make_transport
+        self._chance = chance
         self._watch = watch
         self._bound: dict[asyncio.AbstractEventLoop, Bound] = {}
 
@@ -78,7 +92,7 @@ class Loops:
         bound = self._bound.get(loop)
         if bound is None:
             self._bound = {known: part for known, part in self._bound.items() if not known.is_closed()}
-            bound = self._bound[loop] = Bound(self._make(), self._watch)
+            bound = self._bound[loop] = Bound(self._make(), chance=self._chance, watch=self._watch)
         return bound
 
     async def aclose(self) -> None:

@@ -7,15 +7,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmgw_middleware.dialect.port import MalformedReply, Operation, Piece, Receipt, StreamTap
+from llmgw_middleware.dialect.port import Conversation, MalformedReply, Operation, Piece, Receipt, StreamTap
 from llmgw_middleware.exchange.headers import EVENT_STREAM, media_type
 from llmgw_middleware.exchange.hold import Hold
-from llmgw_middleware.exchange.order import Order
+from llmgw_middleware.exchange.order import Leg, Order
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.model.fault import Fault, FaultKind
 from llmgw_middleware.model.http import Header
-from llmgw_middleware.model.policy import Timeouts
-from llmgw_middleware.transport.port import Malformed, Reply, Reset, Transport, TransportError, Unreachable
+from llmgw_middleware.transport.port import (
+    Call,
+    Malformed,
+    Reply,
+    Reset,
+    Transport,
+    TransportError,
+    Unreachable,
+)
 
 MAX_ERROR = 64 * 1024
 """Bytes of an error answer that are read."""
@@ -63,81 +70,84 @@ def _fault_of(error: Exception) -> Fault:
     return Fault(kind=next(kind for family, kind in _FAULTS if isinstance(error, family)))
 
 
-class Attempt:
-    """Bound to one order and one upstream. ``run`` never raises but for cancellation."""
+async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transport, began: float) -> Outcome:
+    """Send the request to ``leg``'s backend and return what came of it. Never raises but for cancellation.
 
-    __slots__ = ("_end", "_key_index", "_order", "_talk", "_timeouts", "_transport", "_upstream")
+    ``key_index`` says which of the backend's keys is sent; ``began`` is now, on the loop's clock.
+    """
+    end = first = order.deadline.attempt(leg.read, now=began)
+    if order.stream:
+        first = order.deadline.first_content(end, leg.timeouts, now=began)
+    talk, call = _worded(order, leg.upstream, key_index)
+    try:
+        reply = await transport.send(call, timeouts=leg.timeouts, deadline=first)
+    except (TransportError, TimeoutError) as error:
+        return _fault_of(error)
+    outcome: Outcome | None = None
+    try:
+        outcome = await _read(order, leg, talk, reply, end=end, first=first)
+    except (TransportError, TimeoutError, MalformedReply) as error:
+        outcome = _fault_of(error)
+    finally:
+        if not isinstance(outcome, Begun):
+            await reply.aclose()
+    return outcome
 
-    def __init__(
-        self,
-        *,
-        order: Order,
-        upstream: Upstream,
-        key_index: int,
-        transport: Transport,
-        timeouts: Timeouts,
-        end: float,
-    ) -> None:
+
+def _worded(order: Order, upstream: Upstream, key_index: int) -> tuple[Conversation, Call]:
+    """Word the request for ``upstream``."""
+    facts, operation = order.facts, order.operation
+    request = facts.request
+    talk = upstream.conversation(operation)
+    outgoing = talk.outgoing(
+        None if operation is Operation.OPAQUE else facts.body.fields(),
+        request.body,
+        headers=request.headers,
+        model=order.decision.model_sent,
+        stream=order.stream,
+    )
+    call = upstream.call(
+        outgoing,
+        request,
+        operation=operation,
+        rewrite_path=order.terms.rewrite.path_for(request.path),
+        key_index=key_index,
+    )
+    return talk, call
+
+
+async def _read(
+    order: Order, leg: Leg, talk: Conversation, reply: Reply, *, end: float, first: float
+) -> Outcome:
+    status = reply.status
+    if order.operation is Operation.OPAQUE and _speaks_for_itself(status):
+        return Begun(reply, talk.tap(show_usage=True), [])
+    if not 200 <= status < 300:  # noqa: PLR2004 - the class of success
+        body = await _collect(reply, end, MAX_ERROR, cut=True)
+        return talk.read_error(status, reply.headers, body, now=time.time())
+    if order.stream:
+        return await _Opening(order, leg, end=end, first=first).read(reply, talk)
+    body = await _collect(reply, end, MAX_REPLY, cut=False)
+    return Whole(status, reply.headers, talk.read_reply(body))
+
+
+class _Opening:
+    """The beginning of a stream: events are held back until the commit point, as one that fails can be replaced."""
+
+    __slots__ = ("_end", "_first", "_order", "_timeouts")
+
+    def __init__(self, order: Order, leg: Leg, *, end: float, first: float) -> None:
         self._order = order
-        self._upstream = upstream
-        self._talk = upstream.conversation(order.operation)
-        self._key_index = key_index
-        self._transport = transport
-        self._timeouts = timeouts
+        self._timeouts = leg.timeouts
         self._end = end
+        self._first = first
 
-    async def run(self, model: str | None) -> Outcome:
-        """Send the request with ``model`` and return what came of it."""
-        order = self._order
-        outgoing = self._talk.outgoing(
-            order.fields, order.request.body, headers=order.request.headers, model=model, stream=order.stream
-        )
-        call = self._upstream.call(
-            outgoing,
-            order.request,
-            operation=order.operation,
-            rewrite_path=order.rewrite.path_for(order.request.path),
-            key_index=self._key_index,
-        )
-        first = self._first_content()
-        try:
-            reply = await self._transport.send(call, timeouts=self._timeouts, deadline=first)
-        except (TransportError, TimeoutError) as error:
-            return _fault_of(error)
-        outcome: Outcome | None = None
-        try:
-            outcome = await self._read(reply, first)
-        except (TransportError, TimeoutError, MalformedReply) as error:
-            outcome = _fault_of(error)
-        finally:
-            if not isinstance(outcome, Begun):
-                await reply.aclose()
-        return outcome
-
-    def _first_content(self) -> float:
-        if not self._order.stream:
-            return self._end
-        now = asyncio.get_running_loop().time()
-        return self._order.deadline.first_content(self._end, self._timeouts, now=now)
-
-    async def _read(self, reply: Reply, first: float) -> Outcome:
-        order = self._order
-        if order.operation is Operation.OPAQUE and _speaks_for_itself(reply.status):
-            return Begun(reply, self._talk.tap(show_usage=True), [])
-        if not 200 <= reply.status < 300:  # noqa: PLR2004 - the class of success
-            body = await _collect(reply, self._end, MAX_ERROR, cut=True)
-            return self._talk.read_error(reply.status, reply.headers, body, now=time.time())
-        if order.stream:
-            return await self._read_stream(reply, first)
-        body = await _collect(reply, self._end, MAX_REPLY, cut=False)
-        return Whole(reply.status, reply.headers, self._talk.read_reply(body))
-
-    async def _read_stream(self, reply: Reply, first: float) -> Outcome:
-        """Hold events back until the commit point; a stream that fails before it can still be replaced."""
+    async def read(self, reply: Reply, talk: Conversation) -> Outcome:
+        """Wait for the commit point."""
         if media_type(reply.headers) != EVENT_STREAM:
             return Fault(kind=FaultKind.PROTOCOL)
-        tap = self._talk.tap(show_usage=self._order.show_usage)
-        hold = Hold(self._order.commit)
+        tap, first = talk.tap(show_usage=self._order.show_usage), self._first
+        hold = Hold(self._order.terms.commit)
         clock = asyncio.get_running_loop().time
         until = spoken = first
         while True:
@@ -150,15 +160,15 @@ class Attempt:
                 return Begun(reply, tap, hold.pieces)
             if any(piece.content for piece in pieces):
                 spoken = now
-            until = self._until(tap, hold, first=first, spoken=spoken, now=now)
+            until = self._until(tap, hold, spoken=spoken, now=now)
 
-    def _until(self, tap: StreamTap, hold: Hold, *, first: float, spoken: float, now: float) -> float:
+    def _until(self, tap: StreamTap, hold: Hold, *, spoken: float, now: float) -> float:
         """Return until when the next event has to come. ``spoken``: when the last content came."""
         if tap.finished:
             # The whole answer is held, in one chunk with its finish: the terminator is not waited for long.
             return min(self._end, now + FINISH_GRACE)
         if not hold.has_content:
-            return first
+            return self._first
         idle = self._timeouts.stream_idle
         return self._end if idle is None else min(self._end, now + idle, spoken + PINGS_UNTIL * idle)
 

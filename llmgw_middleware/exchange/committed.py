@@ -54,10 +54,10 @@ class Answers:
             reply=begun.reply,
             tap=tap,
             held=begun.held,
-            timeouts=order.timeouts_for(lease.endpoint.name),
+            timeouts=order.terms.legs[lease.endpoint.name].timeouts,
             caller=None if order.operation is Operation.OPAQUE else order.caller,
             ended=ended,
-            drain=order.drain,
+            drain=order.terms.drain,
         )
         self._relays.add(relay)
         headers = shown(begun.reply.headers)

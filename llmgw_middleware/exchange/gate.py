@@ -26,12 +26,18 @@ class Gate:
     def __repr__(self) -> str:
         return f"<Gate [{self.inside} inside, {len(self._waiting)} waiting{', draining' if self.draining else ''}]>"
 
+    def admits(self, limit: int | None) -> bool:
+        """Take a place if one is free at once. Whoever has one has to ``leave``."""
+        if self.draining or not (limit is None or (self.inside < limit and not self._waiting)):
+            return False
+        self.inside += 1
+        return True
+
     async def enter(self, limit: int | None, *, pending: int, patience: float) -> None:
         """Take a place; raises Unavailable (``overloaded``, ``draining``). Whoever enters has to ``leave``."""
-        self._refuse_when_draining()
-        if limit is None or (self.inside < limit and not self._waiting):
-            self.inside += 1
+        if self.admits(limit):
             return
+        self._refuse_when_draining()
         if len(self._waiting) >= pending:
             raise _overloaded()
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()

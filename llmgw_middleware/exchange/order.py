@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from llmgw_middleware.dialect.port import CallerDialect, Fields, Operation
+from llmgw_middleware.dialect.port import CallerDialect, Operation
+from llmgw_middleware.exchange.upstream import Upstream
+from llmgw_middleware.facts import Facts
 from llmgw_middleware.model.decision import Decision
-from llmgw_middleware.model.http import Request
 from llmgw_middleware.model.policy import CommitRules, RetryRules, Timeouts
 from llmgw_middleware.model.route import Rewrite
 from llmgw_middleware.policy.deadline import Deadline
@@ -16,34 +17,55 @@ from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.pool import Target
 
 
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A backend as one route uses it: ``timeouts`` are the route's laid over the backend's; ``read`` is its own."""
+
+    upstream: Upstream
+    timeouts: Timeouts
+    read: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a route says of all its orders, worked out when the configuration is loaded.
+
+    ``legs`` are by backend, ``retry`` by target. ``read``: seconds for a request, over all its attempts.
+    ``drain``: a stream is read to its end even if the caller leaves.
+    ``sticky_key`` reads what keeps a caller at one member of a pool, ``cost`` what a request would cost at an
+    endpoint of a target.
+    """
+
+    rewrite: Rewrite
+    legs: Mapping[str, Leg]
+    retry: Mapping[str, RetryRules]
+    read: float | None
+    on_content_filter: Literal["stop", "next"]
+    drain: bool
+    commit: CommitRules
+    sticky_key: Callable[[Facts], str | None]
+    cost: Callable[[Target, Facts], Callable[[Endpoint], float]]
+
+
 @dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class Order:
     """What is wanted, of whom, by when, and who is told at the end.
 
-    ``began`` and ``deadline`` are on the loop's clock. ``timeouts_for`` gives a backend's, the route's laid over them.
-    ``retry_for`` and ``cost_of`` give a target's rules and what this request would cost at its endpoints.
-    ``replay_safe``: it may be sent again after an upstream may have acted upon it. ``drain``: a stream is read to its
-    end even if the caller leaves. ``settle`` is called once, when the request is over for good: after the last byte of a stream.
+    ``model`` is what the caller, or the route in its place, asks for. ``began`` and ``deadline`` are on the loop's clock.
+    ``show_usage``: the caller of a stream asked for its usage chunk. ``replay_safe``: it may be sent again after an
+    upstream may have acted upon it. ``settle`` is called once, when the request is over for good: after the last byte of a stream.
     """
 
-    request: Request
+    terms: Terms
+    facts: Facts
     operation: Operation
-    fields: Fields | None
     model: str | None
     stream: bool
     show_usage: bool
-    rewrite: Rewrite
-    targets: Sequence[Target]
-    sticky_key: str | None
-    timeouts_for: Callable[[str], Timeouts]
-    retry_for: Callable[[Target], RetryRules]
-    cost_of: Callable[[Target], Callable[[Endpoint], float]]
     replay_safe: bool
-    on_content_filter: Literal["stop", "next"]
-    drain: bool
+    targets: Sequence[Target]
     began: float
     deadline: Deadline
-    commit: CommitRules
     decision: Decision
     caller: CallerDialect
     settle: Callable[[], None]

@@ -35,7 +35,15 @@ _SAME = 1 + 1e-9
 
 
 class Strategy(Protocol):
-    """Picks one of ``candidates`` (never empty). It may remember what it picked."""
+    """Picks one of ``candidates`` (never empty). It may remember what it picked.
+
+    ``by_key``, ``by_cost`` and ``by_time`` say whether it looks at ``key``, at ``cost`` and at how fast endpoints
+    answered: what nobody looks at is not worked out.
+    """
+
+    by_key: bool
+    by_cost: bool
+    by_time: bool
 
     def pick(
         self,
@@ -56,6 +64,8 @@ class Weighted:
     Each endpoint gains its share at every pick, the one with the most credit is picked and pays the sum (the
     algorithm nginx uses). An endpoint that has recovered gains less at first (``Endpoint.share``).
     """
+
+    by_key = by_cost = by_time = False
 
     def __init__(self) -> None:
         self._credit: dict[str, float] = {}
@@ -102,6 +112,8 @@ class RoundRobin(Weighted):
 class _Stateless:
     """Strategies that remember nothing between picks."""
 
+    by_key = by_cost = by_time = False
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
@@ -112,6 +124,8 @@ class Latency(_Stateless):
     An endpoint that nothing is known of for a minute (new, or slow and left out since) gets a part of ``EXPLORED`` of
     the picks, so that nobody starves on an old number. While nothing is known of anybody, the load decides.
     """
+
+    by_time = True
 
     def pick(
         self,
@@ -145,6 +159,8 @@ class Cheapest:
     Where nobody says what the request would cost, the prices per token are compared, input and output together. An
     endpoint without a price is the dearest.
     """
+
+    by_key, by_cost, by_time = False, True, False
 
     def __init__(self) -> None:
         self._ties = Weighted()
@@ -188,6 +204,8 @@ class LeastConnections(_Stateless):
 class PowerOfTwo(_Stateless):
     """Two at random, and the better of them by in-flight × decayed mean time: no herd runs to the best one."""
 
+    by_time = True
+
     def pick(
         self,
         candidates: Sequence[Endpoint],
@@ -215,6 +233,8 @@ class Sticky(_Stateless):
     An endpoint that leaves takes only its own keys along, and one whose weight grows only gains. A request without a
     key draws from ``chance``.
     """
+
+    by_key = True
 
     def pick(
         self,

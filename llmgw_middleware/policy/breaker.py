@@ -108,13 +108,15 @@ class CircuitBreaker:
 
     __slots__ = (
         "_chance", "_half_open_at", "_opened", "_out", "_probes", "_reopened", "_rules", "_state", "_until", "_window",
-        "closed_at",
+        "closed", "closed_at",
     )  # fmt: skip
 
     def __init__(self, rules: BreakerRules = BreakerRules(), *, chance: Callable[[], float]) -> None:
         self._rules = rules
         self._chance = chance
         self._state = _CLOSED
+        self.closed = True
+        """Whether the state is closed: every request is admitted."""
         self._window = RollingWindow(rules.window, counters=3)
         self._opened = 0
         self._reopened = 0
@@ -140,6 +142,8 @@ class CircuitBreaker:
 
     def admit(self, now: float) -> Permit | None:
         """Return a permit for one request, or None when it must not be sent."""
+        if self.closed:
+            return Permit(self._opened, now + PROBE_LEASE)
         if not self.would_admit(now):
             return None
         if self._state is _OPEN:
@@ -177,7 +181,8 @@ class CircuitBreaker:
         permit.reported = ok
         permit.slot = self._window.advance(now)
         self._count(ok=ok, slow=slow)
-        self._trip(now)
+        if slow or not ok or self._window.totals[_FAILURES] or self._window.totals[_SLOW]:
+            self._trip(now)
 
     def late_failure(self, permit: Permit, now: float) -> None:
         """Turn the success that was reported on ``permit`` into a failure: its stream ended before its end."""
@@ -265,7 +270,7 @@ class CircuitBreaker:
             longest = max(rules.sleep, rules.max_sleep)
             sleep = min(longest, sleep * 2.0 ** min(self._reopened, _DOUBLINGS))
             sleep *= 1 - JITTER * self._chance()
-        self._state, self._until = _OPEN, now + sleep
+        self._state, self._until, self.closed = _OPEN, now + sleep, False
         self._opened += 1
         self._out.clear()
 
@@ -275,6 +280,6 @@ class CircuitBreaker:
         self._probes = [0, 0, 0]
 
     def _close(self, now: float) -> None:
-        self._state, self.closed_at = _CLOSED, now
+        self._state, self.closed_at, self.closed = _CLOSED, now, True
         self._out.clear()
         self._window.clear()

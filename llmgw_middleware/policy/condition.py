@@ -33,6 +33,7 @@ class Condition:
         "latency",
         "max_in_flight",
         "pace",
+        "timed",
     )
 
     def __init__(
@@ -53,6 +54,8 @@ class Condition:
         self.max_in_flight = max_in_flight
         self.context_window = context_window
         self.in_flight = 0
+        self.timed = True
+        """Whether anybody asks how fast it answers; else ``latency`` and ``pace`` are not kept."""
 
     def __repr__(self) -> str:
         most = "" if self.max_in_flight is None else f" of {self.max_in_flight}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from llmgw_middleware.model.policy import Timeouts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every request: frozen would cost three times as much
 class Deadline:
     """The end of a request, over all its attempts, waiting included. ``at`` is on the clock that ``now`` is read from."""
 

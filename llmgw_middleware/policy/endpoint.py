@@ -49,6 +49,16 @@ class Endpoint:
         """Whether active checks, where there are any, have not taken it out."""
         return self.health is None or self.health.healthy
 
+    def untroubled(self, now: float) -> bool:
+        """Whether there is nothing at all to be looked at: ``usable`` would be None. The quick answer, most of the time."""
+        condition, health = self.condition, self.health
+        return (
+            condition.breaker.closed
+            and now >= condition.keys.rested
+            and condition.max_in_flight is None
+            and (health is None or health.healthy)
+        )
+
     def usable(self, now: float) -> Reason | None:
         """Return why it is not usable; None if it is. ``unhealthy`` only where that is all."""
         why = self.condition.why_not(now)

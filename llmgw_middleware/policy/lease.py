@@ -54,7 +54,7 @@ class Lease:
         self._count(now)
         condition.keys.succeeded(self.key_index)
         condition.breaker.record(self._permit, ok=True, now=now, slow=condition.breaker.slow(first_token))
-        if first_token is not None:
+        if first_token is not None and condition.timed:
             condition.latency.record(first_token, now)
             condition.pace.record(first_token, now)
 

@@ -88,6 +88,8 @@ class Target:
         """Return the first group with usable members; in panic, the first with members that are only unhealthy."""
         panic: Sequence[Endpoint] = ()
         for group in self._groups:
+            if not tried.begun and _untroubled(group, now):
+                return group
             usable: list[Endpoint] = []
             unhealthy: list[Endpoint] = []
             for endpoint in group:
@@ -130,6 +132,13 @@ _UNKNOWN = float("inf")
 
 def _priority(endpoint: Endpoint) -> int:
     return endpoint.priority
+
+
+def _untroubled(endpoints: Sequence[Endpoint], now: float) -> bool:
+    for endpoint in endpoints:  # noqa: SIM110 - all() with a generator takes twice as long, for every request
+        if not endpoint.untroubled(now):
+            return False
+    return True
 
 
 def _why_not(endpoint: Endpoint, tried: Trail, now: float) -> Reason | None:

@@ -18,11 +18,13 @@ class Trail:
     when their turn came, and why.
     """
 
-    __slots__ = ("_barred", "_tried", "error", "failed", "larger_than", "passed_over", "seen")
+    __slots__ = ("_barred", "_tried", "begun", "error", "failed", "larger_than", "passed_over", "seen")
 
     def __init__(self) -> None:
         self._tried: set[str] = set()
         self._barred: set[str] = set()
+        self.begun = False
+        """Whether anybody was asked or barred."""
         self.seen: set[str] = set()
         self.failed: set[str] = set()
         self.larger_than: int | None = None
@@ -43,6 +45,7 @@ class Trail:
 
     def add(self, name: str) -> None:
         """Note that ``name`` is asked in this round."""
+        self.begun = True
         self._tried.add(name)
 
     def note(self, name: str, why: str) -> None:
@@ -52,6 +55,7 @@ class Trail:
 
     def bar(self, name: str) -> None:
         """Never ask ``name`` again for this request."""
+        self.begun = True
         self._barred.add(name)
 
     def further_round(self) -> None:

@@ -12,13 +12,14 @@ class RollingWindow:
     Memory and work do not grow with what is counted. Time that goes backwards counts as standing still.
     """
 
-    __slots__ = ("_ring", "_slot", "_width", "totals")
+    __slots__ = ("_ring", "_slot", "_until", "_width", "totals")
 
     def __init__(self, span: float, *, counters: int) -> None:
         if not span > 0:
             raise ValueError(f"a window must span some time, not {span} s")
         self._width = span / BUCKETS
         self._slot = -1
+        self._until = 0.0
         self._ring = [[0] * counters for _ in range(BUCKETS)]
         self.totals = [0] * counters
         """The sums as of the last ``advance``. To be read only."""
@@ -28,11 +29,14 @@ class RollingWindow:
 
     def advance(self, now: float) -> int:
         """Forget what is too old; return the number of the present bucket."""
+        if now < self._until:
+            return self._slot
         slot = int(now // self._width)
         if slot > self._slot:
             for passed in range(max(self._slot + 1, slot - BUCKETS + 1), slot + 1):
                 self._drop(self._ring[passed % BUCKETS])
             self._slot = slot
+            self._until = slot * self._width + self._width
         return self._slot
 
     def add(self, counter: int) -> None:
