@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,8 @@ def _answer(path: Path) -> tuple[int | None, tuple[tuple[bytes, bytes], ...], by
     ):
         return None, (), raw
     response = answer["response"]
+    if "base64" in response:
+        return response["status"], tuple(_lines(response["headers"])), b64decode(response["base64"])
     body = json.dumps(response["json"]) if "json" in response else response.get("text", "")
     return response["status"], tuple(_lines(response["headers"])), body.encode()
 
