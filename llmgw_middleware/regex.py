@@ -276,3 +276,49 @@ def _has_flag(nodes: Any, flag: int) -> bool:
         if kind is op.BRANCH and any(_has_flag(branch, flag) for branch in argument[1]):
             return True
     return False
+
+
+LONGEST_SEARCHED = {0: LONGEST, 1: LONGEST, QUADRATIC: LONGEST // 4, 3: LONGEST // 64}
+"""How long a value may be that ``re`` looks for a match in, by the exponent of its length: each can begin anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Looks for a pattern anywhere in a value. Values over ``longest`` characters are for nobody to search."""
+
+    search: Callable[[str], Any]
+    sub: Callable[[Callable[[Any], str], str], str]
+    longest: int | None
+
+
+def compile_search(pattern: str) -> Searcher:
+    """Return what looks for ``pattern`` in a value; raises ``UnsafePattern`` as ``compile_pattern`` does.
+
+    Searching begins anew at every character, so that without google-re2 values may be less long than where a whole
+    value has to match; a pattern that is worse than quadratic there may still look through short ones.
+    """
+    try:
+        import re2
+    except ImportError:
+        return _searching(pattern)
+    compile_pattern(pattern)
+    compiled = re2.compile(pattern)
+    return Searcher(compiled.search, compiled.sub, None)
+
+
+def _searching(pattern: str) -> Searcher:
+    try:
+        tree = _parser.parse(pattern, re.ASCII)
+        cost = _Judge(tree).cost()
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
+        raise UnsafePattern(f"the pattern {pattern!r} is malformed: {error}") from error
+    except _Refused as refusal:
+        raise UnsafePattern(f"the pattern {pattern!r} could take without bound: {refusal}; {REMEDY}") from None
+    anchored = bool(tree) and tree[0][0] is op.AT and tree[0][1] in {op.AT_BEGINNING, op.AT_BEGINNING_STRING}
+    exponent = cost.exponent + (not anchored)
+    if exponent not in LONGEST_SEARCHED or cost.ways > MOST_WAYS[min(cost.exponent, QUADRATIC)]:
+        raise UnsafePattern(
+            f"the pattern {pattern!r} could take without bound: its repeats can share the same text; {REMEDY}"
+        )
+    compiled = re.compile(pattern, re.ASCII)
+    return Searcher(compiled.search, compiled.sub, LONGEST_SEARCHED[exponent])

@@ -1,0 +1,1 @@
+"""The expression language CEL: text to program. See ``program``; ``docs/cel.md`` is the manual."""
