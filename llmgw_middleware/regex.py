@@ -313,7 +313,9 @@ def _searching(pattern: str) -> Searcher:
     except (re.error, ValueError, OverflowError, RecursionError) as error:
         raise UnsafePattern(f"the pattern {pattern!r} is malformed: {error}") from error
     except _Refused as refusal:
-        raise UnsafePattern(f"the pattern {pattern!r} could take without bound: {refusal}; {REMEDY}") from None
+        raise UnsafePattern(
+            f"the pattern {pattern!r} could take without bound: {refusal}; {REMEDY}"
+        ) from None
     anchored = bool(tree) and tree[0][0] is op.AT and tree[0][1] in {op.AT_BEGINNING, op.AT_BEGINNING_STRING}
     exponent = cost.exponent + (not anchored)
     if exponent not in LONGEST_SEARCHED or cost.ways > MOST_WAYS[min(cost.exponent, QUADRATIC)]:

@@ -13,7 +13,9 @@ INTEGRATIONS = ROOT / "integrations"
 
 FLOORS = (
     ("errors", "model"),
-    ("regex", "facts", "regions", "geo", "attributes", "cel", "policy", "dialect", "usage", "store", "transport", "observe", "loop_thread"),
+    ("body",),
+    ("regex", "facts", "regions", "geo", "attributes", "policy", "dialect", "usage", "store", "transport", "observe", "loop_thread"),
+    ("cel",),
     ("match", "config", "exchange", "client"),
     ("choice", "health", "shadow", "rollouts", "watch"),
     ("admission", "lifespan", "origin", "snapshot"),

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any, Final, Protocol
 
 from llmgw_middleware.cel.code import Code, Compiles, Function, Run
-from llmgw_middleware.cel.library import FUNCTIONS, METHODS
+from llmgw_middleware.cel.library.shelves import FUNCTIONS, METHODS
 from llmgw_middleware.cel.macros import MACROS
 from llmgw_middleware.cel.patterns import pattern_code
 from llmgw_middleware.cel.syntax import Call, Ident, Part, Select
@@ -33,15 +33,13 @@ def call(compiler: _Calls, part: Call) -> Code:
     if space is not None and not compiler.is_local(space.partition(".")[0]):
         name = f"{space}.{part.name}"
         macro = MACROS.get((name, False))
-        if macro is not None:
-            return macro(compiler, part)
+        if macro is not None and (found := macro(compiler, part)) is not None:
+            return found
         if name in FUNCTIONS:
             return _applied(compiler, part, FUNCTIONS[name], name, part.args)
     macro = MACROS.get((part.name, part.target is not None))
-    if macro is not None:
-        found = macro(compiler, part)
-        if found is not None:
-            return found
+    if macro is not None and (found := macro(compiler, part)) is not None:
+        return found
     known = FUNCTIONS if part.target is None else METHODS
     if part.name not in known:
         return _no_function(compiler, part)
@@ -100,6 +98,7 @@ def _quick(name: str, codes: list[Code]) -> Run | None:
 
 def _no_function(compiler: _Calls, part: Call) -> Code:
     name = part.name
+    hint: str | None
     if part.target is None and name in METHODS:
         hint = f"it stands behind its first argument: x.{name}(…)"
     elif part.target is not None and name in FUNCTIONS:

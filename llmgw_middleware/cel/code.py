@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from llmgw_middleware.cel.fault import EvaluationError, ExpressionError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError, ExpressionError
 from llmgw_middleware.cel.limits import Frame
 from llmgw_middleware.cel.syntax import Part
-from llmgw_middleware.cel.values import is_list, is_map, key_value
+from llmgw_middleware.cel.values import is_list, is_map, key_value, no_overload
 
 Run = Callable[[Any, Frame], Any]
 

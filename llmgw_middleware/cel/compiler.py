@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, Final
 
+from llmgw_middleware.body import MISSING
 from llmgw_middleware.cel import logic
 from llmgw_middleware.cel.calls import call, method_names
 from llmgw_middleware.cel.code import Code, Loop, Run, constant, failing
@@ -32,11 +33,25 @@ from llmgw_middleware.cel.syntax import (
 )
 from llmgw_middleware.cel.values import Type, look_up, missing, optional_at, select
 from llmgw_middleware.cel.vocabulary import Path, Reader, Vocabulary
-from llmgw_middleware.facts import MISSING
 
 TYPES: Final = frozenset(
-    "bool int uint double string bytes list map null_type type optional_type "
-    "google.protobuf.Timestamp google.protobuf.Duration net.IP net.CIDR".split()
+    [
+        "bool",
+        "int",
+        "uint",
+        "double",
+        "string",
+        "bytes",
+        "list",
+        "map",
+        "null_type",
+        "type",
+        "optional_type",
+        "google.protobuf.Timestamp",
+        "google.protobuf.Duration",
+        "net.IP",
+        "net.CIDR",
+    ]
 )
 FOLDING: Final = 10_000
 """Steps that working out a constant may take at load."""
@@ -56,16 +71,20 @@ class Compiler:
         self.needs_frame = False
 
     def framed(self) -> None:
+        """Note that the program needs a frame."""
         self.needs_frame = True
 
     def reads_all(self) -> None:
+        """Note that the program reads every variable there is."""
         self.reads.update((name,) for name in self._vocabulary.variables)
 
     @property
     def variables(self) -> Mapping[str, Run]:
+        """Readers of every variable."""
         return {name: v.reader(()).run for name, v in self._vocabulary.variables.items()}
 
     def fault(self, at: int, message: str, hint: str | None = None) -> ExpressionError:
+        """Return an error at an offset of the text."""
         return fault(self._text, at, message, hint)
 
     def unknown(self, at: int, message: str, hint: str | None = None) -> Code:
@@ -79,12 +98,14 @@ class Compiler:
         return name in self._scope
 
     def name_of(self, part: Part) -> str:
+        """Return the name that a part is; raises ExpressionError if it is no plain name."""
         if isinstance(part, Ident) and not part.rooted:
             return part.name
         raise self.fault(part.start, "the name of a variable should stand here")
 
     @contextmanager
     def local(self, name: str) -> Iterator[int]:
+        """Give a variable a place, and its name inside the block."""
         before = self._scope
         slot, self.slots = self.slots, self.slots + 1
         self.framed()
@@ -95,6 +116,7 @@ class Compiler:
             self._scope = before
 
     def loop(self, part: Part, names: tuple[Part, ...], *bodies: Part) -> Loop:
+        """Compile the bodies of a loop over ``part`` with its variables."""
         over = self.code(part)
         self._depth += 1
         if self._depth > LOOPS:
@@ -178,7 +200,9 @@ class Compiler:
             case Index(operand=operand, key=key, optional=optional):
                 held, at = self.code(operand), self.code(key)
                 one, other, look = held.run, at.run, optional_at if optional else look_up
-                return self.folded(lambda facts, frame: look(one(facts, frame), other(facts, frame)), held, at)
+                return self.folded(
+                    lambda facts, frame: look(one(facts, frame), other(facts, frame)), held, at
+                )
             case Ident(name=name):
                 return self._no_variable(part, name)
         raise TypeError(part)

@@ -37,10 +37,3 @@ class EvaluationError(CelError):
 
 class Exhausted(EvaluationError):
     """The evaluation went beyond its steps, or made something too large. Nothing in the expression absorbs it."""
-
-
-def no_overload(what: str, *values: object) -> EvaluationError:
-    """Return the fault of a function or operator that does not take values of these types."""
-    from llmgw_middleware.cel.values import type_name  # values raise faults, too
-
-    return EvaluationError(f"{what} does not take {', '.join(map(type_name, values)) or 'no values'}")

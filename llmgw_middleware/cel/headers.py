@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from llmgw_middleware.cel.fault import no_overload
-from llmgw_middleware.cel.values import missing
+from llmgw_middleware.cel.values import missing, no_overload
 
 REDACTED: Final = "<redacted>"
+
+SECRET_HEADERS: Final = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-csrftoken",
+    }
+)
+"""Values of these are never shown."""
 
 View = Callable[[list[str]], Any]
 

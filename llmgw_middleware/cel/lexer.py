@@ -11,7 +11,25 @@ from llmgw_middleware.cel.fault import ExpressionError
 from llmgw_middleware.cel.literals import integer, quoted, unsigned
 
 RESERVED: Final = frozenset(
-    "as break const continue else for function if import let loop package namespace return var void while".split()
+    [
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    ]
 )
 WORDS: Final = frozenset({"true", "false", "null", "in"})
 
@@ -74,11 +92,13 @@ def _token(text: str, match: re.Match[str]) -> Token | None:
             value, end = quoted(text, start, word)
             return Token("literal", text[start:end], start, end, value)
         if kind in _NUMBERS:
-            if text[end : end + 1].isalnum() or text[end : end + 1] == "_":
-                raise ValueError(f"{text[start : end + 1]!r} is neither a number nor a name")
-            return Token("literal", word, start, end, _NUMBERS[kind](word))
+            value = _NUMBERS[kind](word)
     except ValueError as error:
         raise fault(text, start, str(error)) from error
+    if kind in _NUMBERS:
+        if text[end : end + 1].isalnum() or text[end : end + 1] == "_":
+            raise fault(text, start, f"{text[start : end + 1]!r} is neither a number nor a name")
+        return Token("literal", word, start, end, value)
     if kind == "escaped":
         return Token("escaped", word[1:-1], start, end)
     return Token("mark" if kind == "mark" or word in WORDS else "name", word, start, end)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from llmgw_middleware.cel.code import Code, Compiles, Run, constant
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.limits import Frame
 from llmgw_middleware.cel.syntax import ListOf, MapOf
-from llmgw_middleware.cel.values import Optional, key_of, shown_key
+from llmgw_middleware.cel.values import Optional, key_of, no_overload, shown_key
 
 
 def list_code(compiler: Compiles, part: ListOf) -> Code:

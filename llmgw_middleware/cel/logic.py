@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from llmgw_middleware.cel.code import Run
-from llmgw_middleware.cel.fault import EvaluationError, Exhausted, no_overload
+from llmgw_middleware.cel.fault import EvaluationError, Exhausted
 from llmgw_middleware.cel.limits import Frame
+from llmgw_middleware.cel.values import no_overload
 
 
 def all_of(terms: tuple[Run, ...]) -> Run:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from llmgw_middleware.body import MISSING
 from llmgw_middleware.cel.code import Code, Compiles, Loop, Run, each, each_pair, truth
-from llmgw_middleware.cel.fault import EvaluationError, Exhausted, no_overload
+from llmgw_middleware.cel.fault import EvaluationError, Exhausted
 from llmgw_middleware.cel.limits import Frame, listed, spend
 from llmgw_middleware.cel.syntax import Call, Select
 from llmgw_middleware.cel.values import (
@@ -16,8 +17,8 @@ from llmgw_middleware.cel.values import (
     is_map,
     key_of,
     key_value,
+    no_overload,
 )
-from llmgw_middleware.facts import MISSING
 
 Macro = Callable[[Any, Call], Code | None]
 
@@ -107,9 +108,7 @@ def _filter(compiler: Compiles, part: Call) -> Code | None:
     loop = compiler.loop(part.target, part.args[:1], part.args[1])
     rounds, test = _rounds(loop, "filter()"), loop.bodies[0]
     return Code(
-        lambda facts, frame: [
-            item for item in rounds(facts, frame) if truth(test(facts, frame), "filter()")
-        ]
+        lambda facts, frame: [item for item in rounds(facts, frame) if truth(test(facts, frame), "filter()")]
     )
 
 

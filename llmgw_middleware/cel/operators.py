@@ -7,7 +7,7 @@ from collections.abc import Callable
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.limits import Frame, listed, made, spend
 from llmgw_middleware.cel.times import Duration, Timestamp, add_times, subtract_times
 from llmgw_middleware.cel.values import (
@@ -20,6 +20,7 @@ from llmgw_middleware.cel.values import (
     is_list,
     is_map,
     less,
+    no_overload,
     weight,
 )
 
@@ -58,7 +59,7 @@ def add(left: Any, right: Any, frame: Frame) -> Any:
     raise no_overload('"+"', left, right)
 
 
-def subtract(left: Any, right: Any, frame: Frame) -> Any:  # noqa: ARG001 - all operations are called alike
+def subtract(left: Any, right: Any, frame: Frame) -> Any:
     """Return ``left - right``."""
     kind = type(left)
     if kind is type(right):
@@ -73,7 +74,7 @@ def subtract(left: Any, right: Any, frame: Frame) -> Any:  # noqa: ARG001 - all 
     raise no_overload('"-"', left, right)
 
 
-def multiply(left: Any, right: Any, frame: Frame) -> Any:  # noqa: ARG001
+def multiply(left: Any, right: Any, frame: Frame) -> Any:
     """Return ``left * right``."""
     kind = type(left)
     if kind is type(right):
@@ -86,7 +87,7 @@ def multiply(left: Any, right: Any, frame: Frame) -> Any:  # noqa: ARG001
     raise no_overload('"*"', left, right)
 
 
-def divide(left: Any, right: Any, frame: Frame) -> Any:  # noqa: ARG001
+def divide(left: Any, right: Any, frame: Frame) -> Any:
     """Return ``left / right``; integers are cut towards zero."""
     kind = type(left)
     if kind is type(right):
@@ -108,7 +109,7 @@ def _quotient(left: float, right: float) -> float:
     return math.copysign(math.inf, left) * math.copysign(1.0, right)
 
 
-def remainder(left: Any, right: Any, frame: Frame) -> Any:  # noqa: ARG001
+def remainder(left: Any, right: Any, frame: Frame) -> Any:
     """Return ``left % right``, which has the sign of ``left``."""
     kind = type(left)
     if kind is type(right) and (kind is int or kind is UInt):
@@ -148,7 +149,7 @@ def is_in(left: Any, right: Any, frame: Frame) -> bool:
 
 
 def _ordered(mark: str, compare: Callable[[Any, Any], bool]) -> Operation:
-    def ordered(left: Any, right: Any, frame: Frame) -> bool:  # noqa: ARG001
+    def ordered(left: Any, right: Any, frame: Frame) -> bool:
         one, other = less(left, right, mark)
         return compare(one, other)
 

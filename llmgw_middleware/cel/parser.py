@@ -189,7 +189,9 @@ class _Parser:
                 key = self._nested()
                 part = Index(part.start, self._needs("]").end, part, key, optional)
             elif self._sees("{") and _dotted(part):
-                raise fault(self._text, part.start, "messages such as Name{…} are not supported", "write a map")
+                raise fault(
+                    self._text, part.start, "messages such as Name{…} are not supported", "write a map"
+                )
             else:
                 return part
 

@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from llmgw_middleware.cel.code import Code, Run
-from llmgw_middleware.cel.fault import EvaluationError, ExpressionError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError, ExpressionError
 from llmgw_middleware.cel.limits import Frame, made, read, spend
 from llmgw_middleware.cel.syntax import Call
+from llmgw_middleware.cel.values import no_overload
 from llmgw_middleware.regex import Searcher, UnsafePattern, compile_search
 
 LONGEST_PATTERN: Final = 500

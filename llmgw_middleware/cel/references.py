@@ -21,7 +21,9 @@ def references(root: Part) -> tuple[str, ...]:
     return tuple(found)
 
 
-_SPACES = frozenset({"base64", "cel", "form", "ip", "math", "md5", "optional", "sha1", "sha256", "strings", "url"})
+_SPACES = frozenset(
+    {"base64", "cel", "form", "ip", "math", "md5", "optional", "sha1", "sha256", "strings", "url"}
+)
 """What stands before functions, and is no variable."""
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
+from llmgw_middleware.cel.values import no_overload
 
 NANO: Final = 1_000_000_000
 _FIRST: Final = -62_135_596_800 * NANO
 _LAST: Final = 253_402_300_800 * NANO - 1
 _LONGEST: Final = 2**63 - 1
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Nanos:
@@ -26,7 +27,7 @@ class _Nanos:
         self.nanos = nanos
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.nanos == self.nanos  # type: ignore[attr-defined]  # same class
+        return type(other) is type(self) and other.nanos == self.nanos
 
     def __hash__(self) -> int:
         return hash(self.nanos)
@@ -112,7 +113,15 @@ _STAMP = re.compile(
 )
 _LENGTH = re.compile(r"([+-])?((?:\d+(?:\.\d*)?|\.\d+)(?:h|ms|m|s|us|µs|ns))+", re.ASCII)
 _PIECE = re.compile(r"(\d*)\.?(\d*)(h|ms|m|s|us|µs|ns)", re.ASCII)
-_UNITS: Final = {"h": 3600 * NANO, "m": 60 * NANO, "s": NANO, "ms": 1_000_000, "us": 1000, "µs": 1000, "ns": 1}
+_UNITS: Final = {
+    "h": 3600 * NANO,
+    "m": 60 * NANO,
+    "s": NANO,
+    "ms": 1_000_000,
+    "us": 1000,
+    "µs": 1000,
+    "ns": 1,
+}
 
 
 def timestamp(value: Any) -> Timestamp:
@@ -128,14 +137,14 @@ def timestamp(value: Any) -> Timestamp:
         raise EvaluationError("timestamp() takes a time as RFC 3339 writes it: 2026-01-31T12:00:00Z")
     year, month, day, hour, minute, second, fraction, sign, hours, minutes = found.groups()
     try:
-        moment = datetime(
-            int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=timezone.utc
-        )
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
     except ValueError as error:
         raise EvaluationError(f"timestamp() was given a time that does not exist: {error}") from error
     ahead = (int(hours) * 3600 + int(minutes) * 60) * (-1 if sign == "-" else 1) if sign else 0
     since = moment - _EPOCH
-    return Timestamp((since.days * 86400 + since.seconds - ahead) * NANO + int((fraction or "").ljust(9, "0")))
+    return Timestamp(
+        (since.days * 86400 + since.seconds - ahead) * NANO + int((fraction or "").ljust(9, "0"))
+    )
 
 
 def duration(value: Any) -> Duration:
@@ -168,7 +177,7 @@ def zone(name: Any) -> tzinfo:
         offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
         return timezone(-offset if found[1] == "-" else offset)
     try:
-        return timezone.utc if name == "UTC" else ZoneInfo(name)
+        return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise EvaluationError(f"there is no time zone {name[:80]!r} on this machine") from error
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
-from llmgw_middleware.facts import MISSING
+from llmgw_middleware.body import MISSING
+from llmgw_middleware.cel.fault import EvaluationError
 
 INT_MAX: Final = 2**63 - 1
 INT_MIN: Final = -(2**63)
@@ -104,6 +104,11 @@ def type_name(value: Any) -> str:
     if isinstance(value, Mapping):
         return "map"
     return "list" if isinstance(value, Sequence) and not isinstance(value, str) else "dyn"
+
+
+def no_overload(what: str, *values: object) -> EvaluationError:
+    """Return the fault of a function or operator that does not take values of these types."""
+    return EvaluationError(f"{what} does not take {', '.join(map(type_name, values)) or 'no values'}")
 
 
 def is_number(value: Any) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from llmgw_middleware.body import MISSING
 from llmgw_middleware.cel.code import Run
 from llmgw_middleware.cel.limits import Frame
-from llmgw_middleware.facts import MISSING
 
 Path = tuple[str | int, ...]
 
@@ -42,6 +42,7 @@ class Given(Variable):
         self._name = name
 
     def reader(self, path: Path) -> Reader:  # noqa: ARG002 - values are looked into by the language
+        """Return what reads the entry."""
         name = self._name
         return Reader(lambda facts, frame: facts.get(name, MISSING))
 
@@ -54,9 +55,10 @@ class Beside(Variable):
         self.fields = fields
 
     def reader(self, path: Path) -> Reader:  # noqa: ARG002
+        """Return what reads it beside the request."""
         name = self._name
 
-        def run(facts: Any, frame: Frame) -> Any:  # noqa: ARG001
+        def run(facts: Any, frame: Frame) -> Any:
             return MISSING if frame.beside is None else frame.beside.get(name, MISSING)
 
         return Reader(run, framed=True)
@@ -79,9 +81,7 @@ class Vocabulary:
         """Return a vocabulary with more variables."""
         merged = {**self.variables, **variables}
         others = {name: why for name, why in self.elsewhere.items() if name not in merged}
-        return Vocabulary(
-            variables=merged, elsewhere=others, container=self.container, lenient=self.lenient
-        )
+        return Vocabulary(variables=merged, elsewhere=others, container=self.container, lenient=self.lenient)
 
 
 def given(*names: str, container: str = "") -> Vocabulary:

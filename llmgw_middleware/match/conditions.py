@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from llmgw_middleware.cel.headers import SECRET_HEADERS
 from llmgw_middleware.errors import BadRequest
 from llmgw_middleware.facts import MISSING, Facts
 from llmgw_middleware.match.fields import MASK, SHOWN, Demand, data_demand, shown, text_demand
@@ -14,17 +15,6 @@ from llmgw_middleware.regex import compile_pattern
 
 Kind = Literal["path", "host", "method", "header", "query", "user", "geo", "body"]
 
-SECRET_HEADERS: Final = frozenset(
-    {
-        "authorization",
-        "proxy-authorization",
-        "cookie",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
-        "x-csrftoken",
-    }
-)
 SECRET_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "token", "access_token"})
 """Values of these are never shown, neither the caller's nor the rule's."""
 

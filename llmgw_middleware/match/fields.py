@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from llmgw_middleware.facts import MISSING
+from llmgw_middleware.body import MISSING
 from llmgw_middleware.model.route import ValueTest
 from llmgw_middleware.regex import compile_pattern
 

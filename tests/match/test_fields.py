@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from llmgw_middleware.facts import MISSING
+from llmgw_middleware.body import MISSING
 from llmgw_middleware.match.fields import data_demand, equals, shown, text_demand
 from llmgw_middleware.model.route import ValueTest
 

@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import no_overload
 from llmgw_middleware.cel.limits import Frame
 from llmgw_middleware.cel.times import NANO, Duration, Timestamp, moment, units
+from llmgw_middleware.cel.values import no_overload
 
 
 def _part(name: str, of_date: Callable[[datetime], int] | None, size: int = 0) -> Function:
     """Return a getter: of a timestamp, in an optional time zone, or in units of ``size`` nanoseconds of a duration."""
 
-    def run(frame: Frame, value: Any, zone: Any = "UTC") -> int:  # noqa: ARG001 - every function is given the frame
+    def run(frame: Frame, value: Any, zone: Any = "UTC") -> int:
         if type(value) is Timestamp and of_date is not None:
             return of_date(moment(value, zone))
         if type(value) is Duration and size and zone == "UTC":
@@ -25,7 +25,7 @@ def _part(name: str, of_date: Callable[[datetime], int] | None, size: int = 0) -
     return Function(run=run, least=1, most=2, light=True)
 
 
-def milliseconds(frame: Frame, value: Any, zone: Any = "UTC") -> int:  # noqa: ARG001
+def milliseconds(frame: Frame, value: Any, zone: Any = "UTC") -> int:
     """Return ``value.getMilliseconds()``: those within the second."""
     if type(value) is Timestamp:
         return value.nanos % NANO // 1_000_000

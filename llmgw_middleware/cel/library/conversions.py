@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.limits import Frame, made
 from llmgw_middleware.cel.times import NANO, Timestamp, duration, timestamp
 from llmgw_middleware.cel.values import (
@@ -19,6 +19,7 @@ from llmgw_middleware.cel.values import (
     UInt,
     is_list,
     is_map,
+    no_overload,
     type_name,
 )
 
@@ -30,7 +31,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _DOUBLE_MAX: Final = 2.0**63
 
 
-def to_int(frame: Frame, value: Any) -> int:  # noqa: ARG001 - every function is given the frame
+def to_int(frame: Frame, value: Any) -> int:
     """Return ``int(value)``: doubles are cut towards zero, timestamps are seconds since 1970."""
     kind = type(value)
     if kind is int:
@@ -48,7 +49,7 @@ def to_int(frame: Frame, value: Any) -> int:  # noqa: ARG001 - every function is
     raise _unlike("int()", value, kind)
 
 
-def to_uint(frame: Frame, value: Any) -> UInt:  # noqa: ARG001
+def to_uint(frame: Frame, value: Any) -> UInt:
     """Return ``uint(value)``."""
     kind = type(value)
     if kind is UInt:
@@ -76,7 +77,7 @@ def _unlike(what: str, value: Any, kind: type) -> EvaluationError:
     return no_overload(what, value)
 
 
-def to_double(frame: Frame, value: Any) -> float:  # noqa: ARG001
+def to_double(frame: Frame, value: Any) -> float:
     """Return ``double(value)``."""
     kind = type(value)
     if kind is float or kind is int or kind is UInt:
@@ -89,7 +90,7 @@ def to_double(frame: Frame, value: Any) -> float:  # noqa: ARG001
     raise _unlike("double()", value, kind)
 
 
-def to_bool(frame: Frame, value: Any) -> bool:  # noqa: ARG001
+def to_bool(frame: Frame, value: Any) -> bool:
     """Return ``bool(value)``."""
     if type(value) is bool:
         return value
@@ -146,7 +147,7 @@ def encoded(text: str) -> bytes:
         raise EvaluationError("the string has a lone surrogate and cannot be encoded") from error
 
 
-def size(frame: Frame, value: Any) -> int:  # noqa: ARG001
+def size(frame: Frame, value: Any) -> int:
     """Return ``size(value)``: characters, bytes, or entries."""
     kind = type(value)
     if kind is str or kind is bytes or is_list(value) or is_map(value):
@@ -154,12 +155,12 @@ def size(frame: Frame, value: Any) -> int:  # noqa: ARG001
     raise no_overload("size()", value)
 
 
-def type_of(frame: Frame, value: Any) -> Type:  # noqa: ARG001
+def type_of(frame: Frame, value: Any) -> Type:
     """Return ``type(value)``."""
     return Type(type_name(value))
 
 
-def fail(frame: Frame, message: Any = "fail() was called") -> Any:  # noqa: ARG001
+def fail(frame: Frame, message: Any = "fail() was called") -> Any:
     """Fail on purpose, with a message."""
     raise EvaluationError(str(message)[:200])
 

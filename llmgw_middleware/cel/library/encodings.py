@@ -12,11 +12,11 @@ import mmh3
 import msgspec
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.library.conversions import encoded
 from llmgw_middleware.cel.limits import Frame, made, read
 from llmgw_middleware.cel.plain import plain
-from llmgw_middleware.cel.values import look_up
+from llmgw_middleware.cel.values import look_up, no_overload
 
 BUCKETS = 10_000
 """How many buckets ``hash()`` sorts keys into."""

@@ -7,13 +7,14 @@ import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.library.conversions import encoded, spelled
 from llmgw_middleware.cel.limits import Frame, made, read
-from llmgw_middleware.cel.values import Type, UInt, is_list, is_map, key_value
+from llmgw_middleware.cel.values import Type, UInt, is_list, is_map, key_value, no_overload
 
 _CLAUSE = re.compile(r"%(?:(%)|(?:\.(\d{1,3}))?([a-zA-Z])|)")
 _MOST_DIGITS: Final = 100
+_LARGE: Final = 1e15
 _EXACT: Final = 12
 """Up to so many digits numbers are rounded as decimals, halves to even."""
 
@@ -65,15 +66,17 @@ def _decimal(letter: str, digits: int, value: float, exact: Any) -> str:
         return _name(value)
     if letter == "e":
         return f"{value:.{digits}e}"
-    if digits >= _EXACT or abs(value) >= 1e15:
+    if digits >= _EXACT or abs(value) >= _LARGE:
         return f"{value:.{digits}f}"
     whole = Decimal(value) if type(exact) is float else Decimal(int(exact))
     return str(whole.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN))
 
 
 def _hex(letter: str, value: Any) -> str:
-    if type(value) is str or type(value) is bytes:
-        text = (encoded(value) if type(value) is str else value).hex()
+    if type(value) is str:
+        text = encoded(value).hex()
+    elif type(value) is bytes:
+        text = value.hex()
     else:
         text = f"{int(value):x}"
     return text.upper() if letter == "X" else text
@@ -104,7 +107,8 @@ def text_of(value: Any, frame: Frame) -> str:
     if is_list(value):
         return f"[{', '.join(text_of(item, frame) for item in value)}]"
     if is_map(value):
-        entries = sorted((text_of(key_value(key), frame), text_of(item, frame)) for key, item in value.items())
+        entries = sorted(
+            (text_of(key_value(key), frame), text_of(item, frame)) for key, item in value.items()
+        )
         return f"{{{', '.join(f'{key}: {item}' for key, item in entries)}}}"
     raise no_overload("format()", value)
-

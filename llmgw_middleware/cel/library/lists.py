@@ -7,9 +7,9 @@ from functools import cmp_to_key
 from typing import Any
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.limits import Frame, listed, spend
-from llmgw_middleware.cel.values import NONE, Optional, equal, is_list, less, weight
+from llmgw_middleware.cel.values import NONE, Optional, equal, is_list, less, no_overload, weight
 
 
 def _list(value: Any, what: str) -> list[Any]:
@@ -36,7 +36,7 @@ def sort(frame: Frame, value: Any) -> list[Any]:
 
     def order(left: Any, right: Any) -> int:
         one, other = less(left, right, "sort()")
-        return (one > other) - (one < other)
+        return int(one > other) - int(one < other)
 
     return sorted(items, key=cmp_to_key(order))
 
@@ -62,13 +62,13 @@ def flatten(frame: Frame, value: Any) -> list[Any]:
     return found
 
 
-def first(frame: Frame, value: Any) -> Any:  # noqa: ARG001 - every function is given the frame
+def first(frame: Frame, value: Any) -> Any:
     """Return ``list.first()``: an optional."""
     items = _list(value, "first()")
     return Optional(items[0]) if items else NONE
 
 
-def last(frame: Frame, value: Any) -> Any:  # noqa: ARG001
+def last(frame: Frame, value: Any) -> Any:
     """Return ``list.last()``: an optional."""
     items = _list(value, "last()")
     return Optional(items[-1]) if items else NONE

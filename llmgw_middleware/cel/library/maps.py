@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import no_overload
 from llmgw_middleware.cel.limits import Frame, listed
-from llmgw_middleware.cel.values import is_map
+from llmgw_middleware.cel.values import is_map, no_overload
 
 
 def merge(frame: Frame, left: Any, right: Any) -> dict[Any, Any]:

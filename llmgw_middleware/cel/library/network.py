@@ -7,8 +7,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any, ClassVar
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.limits import Frame
+from llmgw_middleware.cel.values import no_overload
 
 Address = IPv4Address | IPv6Address
 
@@ -72,7 +73,7 @@ def _parsed(value: str) -> Address | None:
         return None
 
 
-def ip(frame: Frame, value: Any) -> Ip:  # noqa: ARG001 - every function is given the frame
+def ip(frame: Frame, value: Any) -> Ip:
     """Return ``ip(text)``."""
     if type(value) is Ip:
         return value
@@ -88,7 +89,7 @@ def _text(value: Any, what: str) -> str:
     return value
 
 
-def cidr(frame: Frame, value: Any) -> Cidr:  # noqa: ARG001
+def cidr(frame: Frame, value: Any) -> Cidr:
     """Return ``cidr(text)``."""
     if type(value) is Cidr:
         return value
@@ -103,27 +104,28 @@ def cidr(frame: Frame, value: Any) -> Cidr:  # noqa: ARG001
     return Cidr(found.ip, found.network)
 
 
-def is_ip(frame: Frame, value: Any) -> bool:  # noqa: ARG001
+def is_ip(frame: Frame, value: Any) -> bool:
     """Return ``isIP(text)``."""
     return _parsed(_text(value, "isIP()")) is not None
 
 
 def is_cidr(frame: Frame, value: Any) -> bool:
     """Return ``isCIDR(text)``."""
+    text = _text(value, "isCIDR()")
     try:
-        cidr(frame, _text(value, "isCIDR()"))
+        cidr(frame, text)
     except EvaluationError:
-        return type(value) is not str
+        return False
     return True
 
 
 def canonical(frame: Frame, value: Any) -> bool:
     """Return ``ip.isCanonical(text)``: whether the address is written as it is printed."""
-    return str(ip(frame, value)) == value
+    return str(ip(frame, value)) == _text(value, "ip.isCanonical()")
 
 
 def _of_ip(name: str, apply: Callable[[Address], Any]) -> Function:
-    def run(frame: Frame, value: Any) -> Any:  # noqa: ARG001
+    def run(frame: Frame, value: Any) -> Any:
         if type(value) is not Ip:
             raise no_overload(f"{name}()", value)
         return apply(value.address)
@@ -140,7 +142,11 @@ def _link_local_multicast(address: Address) -> bool:
 def _global_unicast(address: Address) -> bool:
     broadcast = address == IPv4Address("255.255.255.255")
     return not (
-        address.is_multicast or address.is_loopback or address.is_unspecified or address.is_link_local or broadcast
+        address.is_multicast
+        or address.is_loopback
+        or address.is_unspecified
+        or address.is_link_local
+        or broadcast
     )
 
 
@@ -158,10 +164,12 @@ def contains_ip(frame: Frame, value: Any, address: Any) -> bool:
 def contains_cidr(frame: Frame, value: Any, other: Any) -> bool:
     """Return ``cidr.containsCIDR(other)``."""
     outer, inner = _network(value, "containsCIDR()").network, cidr(frame, other).network
-    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # of one version
+    if outer.version != inner.version:
+        return False
+    return bool(inner.subnet_of(outer))  # type: ignore[arg-type]  # of one version
 
 
-def masked(frame: Frame, value: Any) -> Cidr:  # noqa: ARG001
+def masked(frame: Frame, value: Any) -> Cidr:
     """Return ``cidr.masked()``: the network with its own first address."""
     network = _network(value, "masked()").network
     return Cidr(network.network_address, network)
@@ -185,7 +193,10 @@ METHODS: Mapping[str, Function] = {
     "containsCIDR": Function(run=contains_cidr, least=2, most=2, light=True),
     "masked": Function(run=masked, least=1, most=1, light=True),
     "prefixLength": Function(
-        run=lambda frame, value: _network(value, "prefixLength()").network.prefixlen, least=1, most=1, light=True
+        run=lambda frame, value: _network(value, "prefixLength()").network.prefixlen,
+        least=1,
+        most=1,
+        light=True,
     ),
     "ip": Function(run=lambda frame, value: Ip(_network(value, "ip()").address), least=1, most=1, light=True),
 }

@@ -8,10 +8,10 @@ from operator import and_, or_, xor
 from typing import Any, Final
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.limits import Frame, read
 from llmgw_middleware.cel.operators import whole
-from llmgw_middleware.cel.values import INT_MIN, UINT_MAX, UInt, is_list, is_number, less
+from llmgw_middleware.cel.values import INT_MIN, UINT_MAX, UInt, is_list, is_number, less, no_overload
 
 _BITS: Final = 64
 
@@ -33,7 +33,7 @@ def _extreme(name: str, *, greatest: bool) -> Function:
 
 
 def _rounding(name: str, apply: Callable[[float], float]) -> Function:
-    def run(frame: Frame, value: Any) -> float:  # noqa: ARG001 - every function is given the frame
+    def run(frame: Frame, value: Any) -> float:
         if type(value) is not float:
             raise no_overload(name, value)
         return float(apply(value)) if math.isfinite(value) else value
@@ -47,7 +47,7 @@ def _away(value: float) -> float:
 
 
 def _asked(name: str, apply: Callable[[float], bool]) -> Function:
-    def run(frame: Frame, value: Any) -> bool:  # noqa: ARG001
+    def run(frame: Frame, value: Any) -> bool:
         if type(value) is not float:
             raise no_overload(name, value)
         return apply(value)
@@ -55,7 +55,7 @@ def _asked(name: str, apply: Callable[[float], bool]) -> Function:
     return Function(run=run, least=1, most=1, light=True)
 
 
-def absolute(frame: Frame, value: Any) -> Any:  # noqa: ARG001
+def absolute(frame: Frame, value: Any) -> Any:
     """Return ``math.abs(value)``."""
     if not is_number(value):
         raise no_overload("math.abs()", value)
@@ -64,7 +64,7 @@ def absolute(frame: Frame, value: Any) -> Any:  # noqa: ARG001
     return type(value)(abs(value))
 
 
-def sign(frame: Frame, value: Any) -> Any:  # noqa: ARG001
+def sign(frame: Frame, value: Any) -> Any:
     """Return ``math.sign(value)``: -1, 0 or 1 of the value's type, NaN of NaN."""
     if not is_number(value):
         raise no_overload("math.sign()", value)
@@ -73,7 +73,7 @@ def sign(frame: Frame, value: Any) -> Any:  # noqa: ARG001
     return type(value)((value > 0) - (value < 0))
 
 
-def square_root(frame: Frame, value: Any) -> float:  # noqa: ARG001
+def square_root(frame: Frame, value: Any) -> float:
     """Return ``math.sqrt(value)``, NaN of a negative number."""
     if not is_number(value):
         raise no_overload("math.sqrt()", value)
@@ -111,7 +111,7 @@ def _alike(name: str, left: Any, right: Any) -> tuple[Any, Any]:
     return (value, number) if type(left) is bytes else (number, value)
 
 
-def bit_not(frame: Frame, value: Any) -> Any:  # noqa: ARG001
+def bit_not(frame: Frame, value: Any) -> Any:
     """Return ``math.bitNot(value)``."""
     if type(value) is UInt:
         return UInt(UINT_MAX ^ value)
@@ -120,13 +120,13 @@ def bit_not(frame: Frame, value: Any) -> Any:  # noqa: ARG001
     raise no_overload("math.bitNot()", value)
 
 
-def shift_left(frame: Frame, value: Any, count: Any) -> Any:  # noqa: ARG001
+def shift_left(frame: Frame, value: Any, count: Any) -> Any:
     """Return ``math.bitShiftLeft(value, count)``: bits beyond 64 are lost."""
     bits = _shifted("math.bitShiftLeft()", value, count)
     return _typed(value, 0 if count >= _BITS else bits << count)
 
 
-def shift_right(frame: Frame, value: Any, count: Any) -> Any:  # noqa: ARG001
+def shift_right(frame: Frame, value: Any, count: Any) -> Any:
     """Return ``math.bitShiftRight(value, count)``: zeros come in from the left, whatever the sign."""
     bits = _shifted("math.bitShiftRight()", value, count)
     return _typed(value, 0 if count >= _BITS else bits >> count)

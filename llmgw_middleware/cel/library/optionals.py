@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.limits import Frame
 from llmgw_middleware.cel.times import Duration
-from llmgw_middleware.cel.values import NONE, Optional
+from llmgw_middleware.cel.values import NONE, Optional, no_overload
 
 
 def _optional(value: Any, what: str) -> Optional:
@@ -18,14 +18,14 @@ def _optional(value: Any, what: str) -> Optional:
     return value
 
 
-def of_non_zero(frame: Frame, value: Any) -> Optional:  # noqa: ARG001 - every function is given the frame
+def of_non_zero(frame: Frame, value: Any) -> Optional:
     """Return ``optional.ofNonZeroValue(value)``: nothing for null, 0, false and what is empty."""
     if value is None or value == Duration(0):
         return NONE
     return Optional(value) if value or hasattr(value, "TYPE") else NONE
 
 
-def value_of(frame: Frame, value: Any) -> Any:  # noqa: ARG001
+def value_of(frame: Frame, value: Any) -> Any:
     """Return ``optional.value()``; raises if there is none."""
     found = _optional(value, "value()")
     if not found.there:
@@ -33,13 +33,13 @@ def value_of(frame: Frame, value: Any) -> Any:  # noqa: ARG001
     return found.value
 
 
-def either(frame: Frame, value: Any, other: Any) -> Optional:  # noqa: ARG001
+def either(frame: Frame, value: Any, other: Any) -> Optional:
     """Return ``optional.or(other)``."""
     found, instead = _optional(value, "or()"), _optional(other, "or()")
     return found if found.there else instead
 
 
-def or_value(frame: Frame, value: Any, other: Any) -> Any:  # noqa: ARG001
+def or_value(frame: Frame, value: Any, other: Any) -> Any:
     """Return ``optional.orValue(other)``."""
     found = _optional(value, "orValue()")
     return found.value if found.there else other

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.headers import Headers
 from llmgw_middleware.cel.limits import Frame
+from llmgw_middleware.cel.values import no_overload
 
 
 def _headers(value: Any, what: str) -> Headers:
@@ -18,7 +19,7 @@ def _headers(value: Any, what: str) -> Headers:
     return value
 
 
-def in_region(facts: Any, frame: Frame, name: Any) -> bool:  # noqa: ARG001 - as all functions of facts
+def in_region(facts: Any, frame: Frame, name: Any) -> bool:
     """Return ``inRegion(name)``: whether the caller's country lies in a region, or is it."""
     if type(name) is not str:
         raise no_overload("inRegion()", name)
@@ -29,19 +30,19 @@ def in_region(facts: Any, frame: Frame, name: Any) -> bool:  # noqa: ARG001 - as
     return name in place.regions or name.upper() == place.country
 
 
-def flag(facts: Any, frame: Frame, name: Any) -> bool:  # noqa: ARG001
+def flag(facts: Any, frame: Frame, name: Any) -> bool:
     """Return ``flag(name)``: whether a feature flag is on for the caller."""
     if type(name) is not str:
         raise no_overload("flag()", name)
     return bool(facts.world.flag(name, facts.identity))
 
 
-def random(facts: Any, frame: Frame) -> float:  # noqa: ARG001
+def random(facts: Any, frame: Frame) -> float:
     """Return ``random()``: a number from 0 up to, but not, 1."""
     return float(facts.world.chance())
 
 
-def uuid(facts: Any, frame: Frame) -> str:  # noqa: ARG001
+def uuid(facts: Any, frame: Frame) -> str:
     """Return ``uuid()``: a random one."""
     chance = facts.world.chance
     bits = sum(int(chance() * 2**32) << shift for shift in (0, 32, 64, 96))

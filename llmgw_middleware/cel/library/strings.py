@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.library.format import format_string
 from llmgw_middleware.cel.limits import Frame, listed, made, read
 from llmgw_middleware.cel.patterns import matches, regex_replace
-from llmgw_middleware.cel.values import is_list, is_map
+from llmgw_middleware.cel.values import is_list, is_map, no_overload
 
 _BLANK: Final = (
     " \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -75,7 +75,7 @@ def _plain(apply: Callable[[str], str], what: str) -> Function:
     return Function(run=run, least=1, most=1)
 
 
-def char_at(frame: Frame, value: Any, index: Any) -> str:  # noqa: ARG001 - every function is given the frame
+def char_at(frame: Frame, value: Any, index: Any) -> str:
     """Return ``value.charAt(index)``; behind the last character there is an empty string."""
     subject, at = text(value, "charAt()"), number(index, "charAt()")
     if not 0 <= at <= len(subject):

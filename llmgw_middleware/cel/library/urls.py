@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
 from llmgw_middleware.cel.code import Function
-from llmgw_middleware.cel.fault import EvaluationError, no_overload
+from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.library.conversions import encoded
 from llmgw_middleware.cel.library.strings import text
 from llmgw_middleware.cel.limits import Frame, made, read
-from llmgw_middleware.cel.values import is_list, is_map, missing
+from llmgw_middleware.cel.values import is_list, is_map, missing, no_overload
 
 _MOST_FIELDS = 1000
 
@@ -36,10 +36,7 @@ def url_decode(frame: Frame, value: Any) -> str:
 
 def form_decode(frame: Frame, value: Any) -> dict[str, Any]:
     """Return ``form.decode(text or bytes)``: a map; a name that is repeated has a list."""
-    if type(value) is bytes:
-        subject = value.decode("utf-8", "replace")
-    else:
-        subject = text(value, "form.decode()")
+    subject = value.decode("utf-8", "replace") if type(value) is bytes else text(value, "form.decode()")
     read(frame, len(subject) << 2)
     found: dict[str, Any] = {}
     for name, entry in _pairs(subject):
