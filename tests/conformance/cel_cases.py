@@ -90,7 +90,7 @@ def core_passes(case: Case) -> bool:
     try:
         value = compile_expression(case["expr"], vocabulary=vocabulary).evaluate(bindings)
     except CelError:
-        return case["expect"][0] == "error"
+        return bool(case["expect"][0] == "error")
     return case["expect"][0] == "value" and same(value, untagged(case["expect"][1]))
 
 
