@@ -28,7 +28,7 @@ from llmgw_middleware.entry import (
     unavailable,
 )
 from llmgw_middleware.errors import BadRequest, GatewayError, Unavailable
-from llmgw_middleware.loop_thread import POLL, CallerGone, LoopThread, SyncStream
+from llmgw_middleware.loop_thread import POLL, CallerGone, LoopThread, SyncStream, original
 from llmgw_middleware.model.http import Header, HostRequest, Pass, Request, Response
 from llmgw_middleware.startup import Source, gateway_for
 
@@ -70,7 +70,7 @@ class HangUp:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection.dup()
-        self._poll = select.poll()
+        self._poll = original("select", "poll")()  # gevent's would let others run, and wait for them
         self._hung = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
         self._poll.register(self._connection, select.POLLIN | self._hung)
 

@@ -34,6 +34,7 @@ ONLY_IN = {
     "pydantic": {"config"},
     "pydantic_settings": {"config"},
     "redis": {"store"},
+    "gevent": {"loop_thread"},
     "django": set(),
     "flask": set(),
     "fastapi": set(),

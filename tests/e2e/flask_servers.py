@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from flask import Flask
 
 from llmgw_flask import LLMGateway, wrap_wsgi
@@ -38,6 +40,14 @@ def warm() -> Flask:
     app.test_client().get("/v1/models")
     assert app.extensions["llmgw"]._bridge.thread.started
     return app
+
+
+def on_uvloop() -> Flask:
+    """Return an application whose process has chosen uvloop for its event loops."""
+    import uvloop
+
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    return extension()
 
 
 @dataclass
@@ -88,11 +98,20 @@ def preloaded(target: str, env: dict[str, str]) -> AbstractContextManager[Proces
     return serve_gunicorn(target, env, threads=16, options=["--preload"])
 
 
+def gevent(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+    pytest.importorskip("gevent", reason="gevent is not installed")
+    command = (sys.executable, "-m", "gunicorn", "--worker-class", "gevent", "--graceful-timeout", "3")
+    return serve_process(
+        lambda _, fd: [*command, "--bind", f"fd://{fd}", "--log-level", "warning", target], env
+    )
+
+
 SERVERS: dict[str, Callable[[str, dict[str, str]], AbstractContextManager[Process]]] = {
     "flask run": flask_run,
     "flask run --debug": debugging,
     "gthread": gthread,
     "gthread --preload": preloaded,
+    "gevent": gevent,
 }
 
 

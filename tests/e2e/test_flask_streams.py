@@ -27,6 +27,10 @@ STACKS = [
     ("gthread", "extension"),
     ("gthread", "wrapped"),
     ("gthread --preload", "warm"),
+    *(
+        pytest.param(stack, marks=pytest.mark.matrix)
+        for stack in (("gthread", "on_uvloop"), ("gevent", "extension"), ("gevent", "on_uvloop"))
+    ),
 ]
 
 

@@ -44,6 +44,7 @@ SERVERS = (
     "uvicorn",
     "runserver",
     "flask run",
+    "gevent",
 )
 Tally = dict[tuple[str, str], Counter[str]]
 

@@ -263,9 +263,9 @@ class TestEnd:
         thread.stop()
         assert not thread.started
 
-    def test_green_threads_are_refused(self, monkeypatch, thread):
-        green = types.SimpleNamespace(is_module_patched=lambda _: True)
-        monkeypatch.setitem(sys.modules, "gevent.monkey", green)
+    def test_eventlets_green_threads_are_refused(self, monkeypatch, thread):
+        green = types.SimpleNamespace(is_monkey_patched=lambda _: True)
+        monkeypatch.setitem(sys.modules, "eventlet.patcher", green)
         with pytest.raises(ConfigError, match="gthread"):
             thread.run(name())
 
@@ -297,6 +297,8 @@ class TestFork:
         monkeypatch.setattr(thread, "_pid", -1)
         assert repr(thread) == "<LoopThread not started in this process>"
         assert thread.run(name()) == "llmgw-loop"
+        [parents] = thread._abandoned
+        parents.call_soon_threadsafe(parents.stop)
 
     def test_a_child_leaves_the_parents_streams_alone(self, thread):
         stream = thread.iterate(FakeStream(b"a", b"b"))
