@@ -10,7 +10,10 @@ from typing import Any
 
 from llmgw_middleware.errors import ConfigError
 
-COMMANDS = ("check", "explain", "init", "mock", "schema", "serve")
+COMMANDS = ("check", "explain", "import", "init", "mock", "schema", "serve")
+
+_MODULES = {"import": "importing"}
+"""Commands whose name no module can have."""
 
 OK, PROBLEMS, UNUSABLE = 0, 1, 2
 """Exit codes: all is well; the configuration has problems; the command could not do its work (argparse's own, too)."""
@@ -48,7 +51,7 @@ def parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name in [word for word in asked if word in COMMANDS] or COMMANDS:
-        import_module(f"{__name__}.{name}").add(commands)
+        import_module(f"{__name__}.{_MODULES.get(name, name)}").add(commands)
     return top
 
 

@@ -6,6 +6,7 @@ import argparse
 import functools
 import importlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,7 +27,16 @@ def add(parser_group: Any) -> None:
         help="serve the gateway, alone or around an ASGI application",
         description="Serve the gateway alone (with GET /healthz), or around an ASGI application.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="configuration: files or folders")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="configuration: files or folders")
+    parser.add_argument(
+        "--manifests",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="manifests of agentgateway and the Gateway API: a file or folder; FILE is laid over them by name",
+    )
+    parser.add_argument("--strict", action="store_true", help="warnings keep it from serving")
     parser.add_argument("--app", metavar="MODULE:NAME", help="the application that gets all other requests")
     parser.add_argument(
         "--identify", metavar="MODULE:FUNCTION", help="tells who calls, where the configuration asks"
@@ -52,9 +62,11 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    factory = functools.partial(
-        application, tuple(map(str, args.files)), app=args.app, identify=args.identify
-    )
+    files = tuple(map(str, (*args.files, *args.manifests)))
+    if not files:
+        raise ConfigError("llmgw serve: name a configuration, or manifests with --manifests.")
+    _tell(files, strict=args.strict)
+    factory = functools.partial(application, files, app=args.app, identify=args.identify)
     served = factory()  # fails here, not in a worker that has been asked to listen
     gateway = served.gateway
     several = args.workers > 1
@@ -96,6 +108,18 @@ def application(files: Sequence[str], *, app: str | None = None, identify: str |
         )
     inner = Alone(gateway) if app is None else _load(app)
     return LLMGatewayMiddleware(inner, gateway=gateway, identify=identify)
+
+
+def _tell(files: Sequence[str], *, strict: bool) -> None:
+    """Print what the configuration is warned of; raises ConfigError for any of it if ``strict``."""
+    from llmgw_middleware.config.load import load
+
+    loaded = load([Path(file) for file in files], env=os.environ, serving=True)
+    warnings = [str(problem) for problem in loaded.problems if problem.severity == "warning"]
+    if strict and warnings and loaded.plan is not None:
+        raise ConfigError("The configuration has warnings, and --strict is given:\n" + "\n".join(warnings))
+    for warning in warnings:
+        print(warning, file=sys.stderr)
 
 
 def _show_log() -> None:

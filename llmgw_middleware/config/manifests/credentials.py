@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llmgw_middleware.config.manifests.node import Node
-from llmgw_middleware.config.manifests.secrets import Secrets
+from llmgw_middleware.config.manifests.secrets import Secrets, variable_of
 from llmgw_middleware.config.manifests.writing import put_first
 from llmgw_middleware.config.tree import Scalar, Table
 
@@ -33,7 +35,7 @@ class BackendPolicies:
         for cloud in _CLOUDS:
             if own := auth.node(cloud):
                 _cloud(cloud, own, auth, backend)
-        given = self._credential(auth, namespace)
+        given = self._credential(auth, backend, namespace)
         if given is None:
             return
         location = auth.node("location")
@@ -43,11 +45,15 @@ class BackendPolicies:
         elif "headers" not in backend:
             put_first(backend, "apiKey", given)
 
-    def _credential(self, auth: Node, namespace: str) -> Scalar | None:
+    def _credential(self, auth: Node, backend: Table, namespace: str) -> Scalar | None:
         ref = auth.node("secretRef")
         if ref is not None:
             return self._secrets.named(ref, namespace)
-        return auth.scalar("key")
+        inline, name = auth.scalar("key"), backend.get("name")
+        if inline is None or not isinstance(name, Scalar):
+            return None
+        # It stays inline, and is warned of; whatever is written down shows a variable instead.
+        return replace(inline, source=f"${{{variable_of(f'{name.text}-api-key')}}}")
 
 
 def _in_header(header: Node, given: Scalar, backend: Table) -> None:
@@ -60,6 +66,7 @@ def _in_header(header: Node, given: Scalar, backend: Table) -> None:
         text=f"{prefix}{given.text}",
         source=f"{prefix}{given.source}",
         at=given.at,
+        loose=given.loose,
         missing=given.missing,
     )
     headers = Table(name.at)

@@ -49,8 +49,6 @@ def lay_times(times: Node | None, route: Table) -> None:
     """Put the limit of time of a rule or a policy on ``route``."""
     if times is None:
         return
-    if not times.keys:
-        times.refuse("request", "at least one of the fields in [request] must be set.")
     limit = times.scalar("request")
     if limit is not None:
         shown = value(_NEVER, limit.at) if limit.text in {"0", "0s", "0ms", "0m", "0h"} else limit
@@ -94,10 +92,7 @@ def lay_transformation(transformation: Node | None, route: Table) -> None:
 def _is_header(one: Node, name: Scalar) -> bool:
     if not name.text.startswith(":"):
         return True
-    if name.text in {":authority", ":scheme", ":method", ":path", ":status"}:
-        one.leave_out("name", why=f"sets {name.text}, which this gateway takes from the backend's url")
-    else:
-        one.refuse("name", "pseudo-headers must be one of :authority, :scheme, :method, :path and :status.")
+    one.leave_out("name", why=f"sets {name.text}, which this gateway takes from the backend's url")
     return False
 
 

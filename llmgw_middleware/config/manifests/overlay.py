@@ -20,17 +20,27 @@ def judge_secrets(root: Table, report: Report) -> None:
     """Report backends whose Secret is nowhere: such a backend is as one that is only named."""
     backends = root.get("backends")
     for backend in backends if isinstance(backends, Items) else ():
-        key = backend.get("apiKey") if isinstance(backend, Table) else None
-        if isinstance(key, Scalar) and key.missing and isinstance(backend, Table):
-            name = backend.get("name")
-            called = name.text if isinstance(name, Scalar) else ""
-            variable = key.source.removeprefix("${").removesuffix("}")
-            report.unmet(
-                "unresolved_secret",
-                key.at,
-                f'The Secret of the backend "{called}" is in no manifest, and the variable {variable} is not set.',
-                f"set {variable}, add the Secret, or write apiKey under backends",
-            )
+        if isinstance(backend, Table):
+            headers = backend.get("headers")
+            _judge(backend, "apiKey", _name(backend) or "", report)
+            if isinstance(headers, Table):
+                for name in list(headers):
+                    _judge(headers, name, _name(backend) or "", report)
+
+
+def _judge(table: Table, key: str, backend: str, report: Report) -> None:
+    """Take a credential that is missing out, and say so."""
+    found = table.get(key)
+    if not (isinstance(found, Scalar) and found.missing):
+        return
+    del table[key]
+    variable = found.source.rpartition("${")[2].rstrip("}")
+    report.unmet(
+        "unresolved_secret",
+        found.at,
+        f'The Secret of the backend "{backend}" is in no manifest, and the variable {variable} is not set.',
+        f"set {variable}, add the Secret, or write {key} under backends",
+    )
 
 
 def _both(imported: Tree, own: Tree) -> Tree:

@@ -32,7 +32,8 @@ class Secrets:
         if name is None or not name.text:
             ref.refuse("name", f"{ref.path('name')} is needed.")
             return None
-        if ("group" in ref.keys or "kind" in ref.keys) and not _is_core(ref):
+        if ref.text("group") or ref.text("kind") not in (None, "", "Secret"):
+            ref.leave_out("kind", why="names a credential that only agentgateway knows")
             return None
         return self._look_up(ref.text("namespace") or namespace, name.text, key, name.at)
 
@@ -52,15 +53,6 @@ def variable_of(name: str, key: str = KEY) -> str:
     """Return the variable that stands for a Secret's entry: ``openai-secret`` is ``OPENAI_SECRET``."""
     whole = name if key == KEY else f"{name}_{key}"
     return re.sub(r"\W", "_", whole).upper()
-
-
-def _is_core(ref: Node) -> bool:
-    group, kind = ref.text("group"), ref.text("kind")
-    if not group or not kind:
-        ref.refuse("kind" if kind else "group", "custom credential refs must set both group and kind.")
-    else:
-        ref.leave_out("kind", why="names a credential that only agentgateway knows")
-    return False
 
 
 def _entry(resource: Resource, key: str) -> str | None:

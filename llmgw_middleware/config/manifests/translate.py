@@ -9,8 +9,9 @@ from llmgw_middleware.config.manifests.credentials import BackendPolicies
 from llmgw_middleware.config.manifests.effects import lay_transformation
 from llmgw_middleware.config.manifests.gateways import Gateways
 from llmgw_middleware.config.manifests.policies import Policies
-from llmgw_middleware.config.manifests.resource import GATEWAY_API, OURS, Resource, resources
+from llmgw_middleware.config.manifests.resource import AGENTGATEWAY, GATEWAY_API, OURS, Resource, resources
 from llmgw_middleware.config.manifests.routes import RouteWriter, mentioned, rules_of
+from llmgw_middleware.config.manifests.schema import judge_schema
 from llmgw_middleware.config.manifests.secrets import Secrets
 from llmgw_middleware.config.manifests.targets import Names, service_words
 from llmgw_middleware.config.manifests.writing import items, table
@@ -48,6 +49,8 @@ def translate(documents: Sequence[Table], env: Mapping[str, str], report: Report
         whole.put("routes", items(at, written), at)
     _before_routing(policies, whole)
     for one in (one for kind in ours.values() for one in kind):
+        if one.group in AGENTGATEWAY:
+            judge_schema(one.label, one.whole.table("spec"), report)
         one.whole.skip("apiVersion", "kind", "metadata", "status", "spec")
         one.whole.rest()
     return whole
