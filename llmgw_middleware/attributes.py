@@ -78,9 +78,11 @@ class AttributeReader:
         ``user`` is the id under which values may be kept; empty: none are. ``known`` are attributes that the door has
         already, ``queried`` such that it would have to ask for; a configured one of the same name wins over both.
         """
-        found = self._defaults | {
-            name: value for name, value in (known or {}).items() if name not in self._readers
-        }
+        found = dict(self._defaults)
+        if known:
+            found |= {name: value for name, value in known.items() if name not in self._readers}
+        if not (queried or self._readers):
+            return found
         kind = type(subjects.get("user"))
         for name, ask in (queried or {}).items():
             if name not in self._readers:

@@ -25,7 +25,7 @@ from llmgw_middleware.entry import (
 )
 from llmgw_middleware.errors import ConfigError, GatewayError
 from llmgw_middleware.loop_thread import CallerGone
-from llmgw_middleware.model.http import HostRequest, Pass, Request, Response, Stream
+from llmgw_middleware.model.http import Header, HostRequest, Pass, Request, Response, Stream
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.startup import Source, gateway_for
 
@@ -130,13 +130,15 @@ class LLMGatewayMiddleware:
 class _Visit:
     """One request at the door."""
 
+    __slots__ = ("_door", "_headers", "_path", "_receive", "_scope", "_started", "_tell")
+
     def __init__(self, door: Door, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         self._door = door
         self._scope = scope
         self._receive = receive
         self._tell = send
         self._path = path
-        self._headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
+        self._headers: tuple[Header, ...] = tuple(map(tuple, scope["headers"]))  # some servers give lists
         self._started = False
 
     async def run(self, app: App) -> None:
@@ -162,15 +164,23 @@ class _Visit:
             await self._finish(answer)
 
     async def _read(self) -> bytes:
-        body = bytearray()
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise CallerGone
-            body += message.get("body", b"")
-            self._door.check_size(len(body))
-            if not message.get("more_body", False):
-                return bytes(body)
+        body, more = await self._part()
+        if not more:
+            return body
+        whole = bytearray(body)
+        while more:
+            body, more = await self._part()
+            whole += body
+            self._door.check_size(len(whole))
+        return bytes(whole)
+
+    async def _part(self) -> tuple[bytes, bool]:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise CallerGone
+        body: bytes = message.get("body", b"")
+        self._door.check_size(len(body))
+        return body, message.get("more_body", False)
 
     async def _serve(self, body: bytes) -> Response | Pass:
         """Have the request answered, a stream sent but for its end; raises CallerGone if the caller leaves."""
@@ -226,9 +236,7 @@ class _Visit:
 
     async def _begin(self, answer: Response) -> None:
         self._started = True
-        await self._send(
-            {"type": "http.response.start", "status": answer.status, "headers": list(framed(answer))}
-        )
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": framed(answer)})
 
     async def _send(self, message: Message) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from llmgw_middleware.dialect.operation import operation_of
 from llmgw_middleware.dialect.port import Operation
@@ -13,10 +13,15 @@ from llmgw_middleware.model.http import Header
 JSON_OPERATIONS = frozenset({Operation.CHAT, Operation.EMBEDDINGS})
 
 
-def check_content_type(method: str, path: str, headers: Iterable[Header]) -> None:
+_PLAIN = [b"application/json"]
+
+
+def check_content_type(method: str, path: str, headers: Sequence[Header]) -> None:
     """Refuse an operation with a JSON body that was sent something else, as a foreign page's form would be."""
     if method != "POST" or operation_of(path, None) not in JSON_OPERATIONS:
         return
+    if [value for name, value in headers if name == b"content-type"] == _PLAIN:
+        return  # what all SDKs send
     kinds = [value.partition(";")[0].strip().lower() for value in values(headers, b"content-type")]
     if not kinds or not all(kind == "application/json" or kind.endswith("+json") for kind in kinds):
         seen = ", ".join(kinds) or "no content type"
@@ -27,8 +32,8 @@ def check_content_type(method: str, path: str, headers: Iterable[Header]) -> Non
 
 def check_length(headers: Iterable[Header], limit: int) -> None:
     """Refuse a body announced as longer than ``limit``. A length that is no number is the server's business."""
-    for value in values(headers, b"content-length"):
-        if value.isdecimal() and int(value) > limit:
+    for name, value in headers:
+        if name == b"content-length" and value.strip().isdigit() and int(value) > limit:
             raise too_large(limit)
 
 

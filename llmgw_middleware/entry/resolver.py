@@ -121,6 +121,8 @@ class Resolver:
             raise TypeError(f"identify returned {type(found).__name__}; it must return Identity or None")
         # What the developer's own resolver says is final; configured paths and defaults fill the gaps.
         read = self._gateway.attributes.read(request, {"user": found.attributes}, user=found.id)
+        if read.keys() <= found.attributes.keys():
+            return found
         return Identity(
             id=found.id,
             attributes={**read, **found.attributes},

@@ -79,7 +79,7 @@ class Waist(Protocol):
 W_co = TypeVar("W_co", bound=Waist, covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class Handle(Generic[W_co]):
     """What the application sees of the gateway: ``scope["llmgw"]``, ``request.llmgw``, ``environ["llmgw"]``."""
 

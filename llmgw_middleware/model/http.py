@@ -37,7 +37,7 @@ class Request:
     identify: Callable[[], Awaitable[Identity]] = anonymous
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class HostRequest:
     """What a resolver sees of a request: never the body, on which identity must not depend.
 
