@@ -36,13 +36,13 @@ class Facts:
 
     __slots__ = (
         "_address",
-        "_body",
         "_cookies",
-        "_lines",
+        "_last",
         "_locate",
         "_pairs",
         "_place",
         "_texts",
+        "body",
         "identity",
         "request",
         "world",
@@ -55,10 +55,11 @@ class Facts:
         self.identity = identity
         self.world = world
         self._locate = locate
-        self._body: Body | None = None
+        self.body = Body(request.body)
+        """The body, read as far as asked."""
         self._place: Place | None = None
         self._address: str | Missing | None = MISSING
-        self._lines: dict[bytes, list[bytes]] | None = None
+        self._last: dict[bytes, bytes] | None = None
         self._texts: dict[bytes, list[str]] = {}
         self._pairs: dict[str, str] | None = None
         self._cookies: dict[str, str] | None = None
@@ -67,16 +68,9 @@ class Facts:
         return f"<Facts of {self.request.method} {self.request.path}>"
 
     @property
-    def body(self) -> Body:
-        """The body, read as far as asked."""
-        if self._body is None:
-            self._body = Body(self.request.body)
-        return self._body
-
-    @property
     def body_failed(self) -> bool:
         """Whether the body was asked for and cannot be read."""
-        return self._body is not None and self._body.failed
+        return self.body.failed
 
     @property
     def place(self) -> Place:
@@ -109,12 +103,14 @@ class Facts:
         """
         texts = self._texts.get(name)
         if texts is None:
-            lines = self._index().get(name, ()) if name[:1] != b":" else self._pseudo(name)
+            lines = self._named(name) if name[:1] != b":" else self._pseudo(name)
             texts = self._texts[name] = [line.decode("latin-1") for line in lines]
         return texts
 
     def query(self, name: str) -> str | None:
         """Return the first value of a query parameter, percent-decoded, ``+`` being a space."""
+        if not self.request.query:
+            return None
         if self._pairs is None:
             self._pairs = _pairs(self.request.query)
         value = self._pairs.get(name)
@@ -143,20 +139,22 @@ class Facts:
     def _pseudo(self, name: bytes) -> list[bytes]:
         request = self.request
         if name == b":authority":
-            return self._index().get(b"host", [])[:1]
+            return self._named(b"host")[:1]
         if name == b":path":
             whole = request.path.encode("latin-1", "replace")
             return [b"%b?%b" % (whole, request.query) if request.query else whole]
         part = {b":method": request.method, b":scheme": request.scheme}.get(name)
         return [] if part is None else [part.encode("latin-1", "replace")]
 
-    def _index(self) -> dict[bytes, list[bytes]]:
-        if self._lines is None:
-            self._lines = {}
-            for name, value in self.request.headers:
-                if b"_" not in name:
-                    self._lines.setdefault(name, []).append(value)
-        return self._lines
+    def _named(self, name: bytes) -> list[bytes]:
+        if self._last is None:
+            self._last = dict(self.request.headers)
+        line = self._last.get(name)
+        if line is None or b"_" in name:
+            return []
+        if len(self._last) == len(self.request.headers):
+            return [line]  # no name is there twice
+        return [value for other, value in self.request.headers if other == name]
 
 
 def _decoded(text: str) -> str:

@@ -41,7 +41,7 @@ class OpenAIChat:
         return Outgoing(
             path=self._profile.path("/chat/completions", model),
             headers=request_headers(headers, stream=stream),
-            body=raw if fields is None else request_body(fields, model=model, usage=usage, changes=changes),
+            body=raw if fields is None else request_body(fields, raw, model=model, usage=usage, changes=changes),
         )
 
     def tap(self, *, show_usage: bool) -> StreamTap:
@@ -75,7 +75,7 @@ class OpenAIEmbeddings:
         return Outgoing(
             path=self._profile.path("/embeddings", model),
             headers=request_headers(headers, stream=stream),
-            body=raw if fields is None else request_body(fields, model=model, usage=False),
+            body=raw if fields is None else request_body(fields, raw, model=model, usage=False),
         )
 
     def tap(self, *, show_usage: bool) -> StreamTap:  # noqa: ARG002 - embeddings have no usage chunk

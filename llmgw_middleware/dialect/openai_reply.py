@@ -10,6 +10,7 @@ from llmgw_middleware.dialect.openai_usage import read_usage
 from llmgw_middleware.dialect.port import MalformedReply, Receipt
 
 _NOTHING = msgspec.Raw(b"")
+_LIST = ord("[")
 
 
 class _Reply(msgspec.Struct, gc=False):
@@ -48,7 +49,7 @@ def _read(body: bytes) -> _Reply:
 def _receipt(body: bytes, reply: _Reply, items: msgspec.Raw, name: str) -> Receipt:
     if reply.error:
         raise MalformedReply("the answer has a status of success and an error object")
-    if bytes(items)[:1] != b"[":
+    if not items or memoryview(items)[0] != _LIST:
         raise MalformedReply(f"the answer has no list of {name}")
     model = reply.model if isinstance(reply.model, str) and reply.model else None
     return Receipt(body=body, model=model, usage=read_usage(reply.usage))

@@ -12,23 +12,34 @@ from llmgw_middleware.model.http import Header
 _CROSSING = frozenset({b"idempotency-key", b"openai-beta"})
 """The caller's headers that mean something to the upstream; all others stay here."""
 
+LARGE = 16 * 1024
+"""Bytes of a body from which on it is worth a look whether it has to be written anew."""
+
+_encode = msgspec.json.Encoder().encode
+_text = msgspec.json.Decoder(str).decode
 _TRUE = msgspec.Raw(b"true")
-_JSON = (b"content-type", b"application/json")
-_ACCEPT = (b"accept", b"application/json")
-_ACCEPT_STREAM = (b"accept", b"text/event-stream")
+_JSON = ((b"content-type", b"application/json"), (b"accept", b"application/json"))
+_JSON_STREAM = ((b"content-type", b"application/json"), (b"accept", b"text/event-stream"))
 
 
 def request_headers(headers: Sequence[Header], *, stream: bool) -> tuple[Header, ...]:
     """Return the headers of a JSON request; ``headers`` are the caller's."""
-    return (_JSON, _ACCEPT_STREAM if stream else _ACCEPT, *(h for h in headers if h[0] in _CROSSING))
+    own = _JSON_STREAM if stream else _JSON
+    crossing = [header for header in headers if header[0] in _CROSSING]
+    return (*own, *crossing) if crossing else own
 
 
 def request_body(
-    fields: Fields, *, model: str | None, usage: bool, changes: Mapping[str, msgspec.Raw | None] | None = None
+    fields: Fields,
+    raw: bytes,
+    *,
+    model: str | None,
+    usage: bool,
+    changes: Mapping[str, msgspec.Raw | None] | None = None,
 ) -> bytes:
     """Encode the top level again: what was matched is what is sent, nested bytes untouched.
 
-    ``model`` replaces the caller's when it differs; ``usage`` asks for the usage chunk of a stream. ``changes`` are
+    ``raw`` is what the fields were read from. ``model`` replaces the caller's when it differs; ``usage`` asks for the usage chunk of a stream. ``changes`` are
     new values by field, None for one that is left out.
     """
     if changes:
@@ -41,7 +52,14 @@ def request_body(
         options = _with_usage(fields.get("stream_options"))
         if options is not None:
             changed["stream_options"] = options
-    return msgspec.json.encode({**fields, **changed} if changed else fields)
+    if changed:
+        return _encode({**fields, **changed})
+    return raw if not changes and len(raw) >= LARGE and _is_tight(raw, fields) else _encode(fields)
+
+
+def _is_tight(raw: bytes, fields: Fields) -> bool:
+    """Whether ``raw`` has these fields and nothing else, without a space between: encoding them would give it again."""
+    return len(raw) == sum(map(len, fields)) + sum(map(len, fields.values())) + 4 * len(fields) + 1
 
 
 def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw | None:
@@ -67,6 +85,6 @@ def _is_true(value: msgspec.Raw | None) -> bool:
 
 def _string(value: msgspec.Raw | None) -> str | None:
     try:
-        return None if value is None else msgspec.json.decode(value, type=str)
+        return None if value is None else _text(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

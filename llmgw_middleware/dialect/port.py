@@ -26,6 +26,8 @@ class Operation(Enum):
     MODELS = "models"
     OPAQUE = "opaque"
 
+    __hash__ = object.__hash__  # each is the only one of its kind, and Enum's own way is many times slower
+
 
 class MalformedReply(Exception):
     """A successful answer that is not in the upstream's dialect. The text is for logs only."""

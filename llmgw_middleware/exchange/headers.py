@@ -30,7 +30,7 @@ STREAM_HEADERS: tuple[Header, ...] = (
 
 def shown(headers: Iterable[Header]) -> tuple[Header, ...]:
     """Return the upstream's headers that reach the caller."""
-    return tuple(h for h in headers if h[0] in _SHOWN)
+    return tuple([header for header in headers if header[0] in _SHOWN])
 
 
 def media_type(headers: Iterable[Header]) -> bytes:

@@ -15,10 +15,14 @@ from llmgw_middleware.transport.port import Call
 _OURS: tuple[Header, ...] = ((b"user-agent", b"llmgw-middleware"), (b"accept-encoding", b"identity"))
 
 
+MAX_KNOWN = 64
+"""Sets of headers that are remembered with ours beside them."""
+
+
 class Upstream:
     """A resolved backend with its address, credential and conversations."""
 
-    __slots__ = ("_conversations", "_headers", "_origin", "_path", "_profile", "backend", "name")
+    __slots__ = ("_conversations", "_headers", "_known", "_origin", "_path", "_profile", "backend", "name")
 
     def __init__(self, backend: Backend) -> None:
         provider = profile_of(backend)
@@ -32,6 +36,7 @@ class Upstream:
         self._headers = tuple(
             _over(own, (*_OURS, *provider.authorization(key))) for key in backend.api_keys or (None,)
         )
+        self._known: dict[tuple[int, tuple[Header, ...]], tuple[Header, ...]] = {}
         self._conversations = {op: conversation(op, provider, bare=backend.bare) for op in Operation}
 
     def __repr__(self) -> str:
@@ -54,7 +59,7 @@ class Upstream:
         return Call(
             method=request.method,
             url=self._origin + self._target(outgoing, request, operation, rewrite_path),
-            headers=_over(self._headers[key_index], outgoing.headers),
+            headers=self._merged(key_index, outgoing.headers),
             body=outgoing.body,
         )
 
@@ -62,6 +67,16 @@ class Upstream:
         """Return the call of an active health check: a GET with the credential, never a paid prompt."""
         where = self._profile.check_path(path)
         return Call(method="GET", url=self._origin + self._path + where, headers=self._headers[0])
+
+    def _merged(self, key_index: int, headers: tuple[Header, ...]) -> tuple[Header, ...]:
+        """Return our headers and those of a request, which are the same few most of the time."""
+        known = self._known.get((key_index, headers))
+        if known is None:
+            known = _over(self._headers[key_index], headers)
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[key_index, headers] = known
+        return known
 
     def _target(
         self, outgoing: Outgoing, request: Request, operation: Operation, rewrite_path: str | None

@@ -127,7 +127,7 @@ def _header(field: FieldTest) -> Condition:
         lines = facts.headers(raw)
         if not lines:
             return absent
-        return any(map(test, lines))
+        return test(lines[0]) if len(lines) == 1 else any(map(test, lines))
 
     def why(facts: Facts) -> str:
         lines = facts.headers(raw)
@@ -174,11 +174,14 @@ def _body(field: FieldTest) -> Condition:
     """Compile a condition on the body: it fails if the body cannot be read, and a doubled key is refused at once."""
     path = tuple(field.name.split("."))
     label = f"body.{field.name}"
-    readable = _of_value("body", label, data_demand(field.test), lambda facts: facts.body.get(path))
+    demand = data_demand(field.test)
+    readable = _of_value("body", label, demand, lambda facts: facts.body.get(path))
+    test, absent = demand.holds, demand.absent
 
     def holds(facts: Facts) -> bool:
         try:
-            return readable.holds(facts)
+            value = facts.body.get(path)
+            return absent if value is MISSING else test(value)
         except BadRequest as error:
             if error.error_code == "duplicate_key":
                 raise
