@@ -41,7 +41,9 @@ class OpenAIChat:
         return Outgoing(
             path=self._profile.path("/chat/completions", model),
             headers=request_headers(headers, stream=stream),
-            body=raw if fields is None else request_body(fields, raw, model=model, usage=usage, changes=changes),
+            body=raw
+            if fields is None
+            else request_body(fields, raw, model=model, usage=usage, changes=changes),
         )
 
     def tap(self, *, show_usage: bool) -> StreamTap:

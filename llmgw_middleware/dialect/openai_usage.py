@@ -19,7 +19,7 @@ def read_usage(reported: Any) -> Usage | None:
         input=prompt,
         output=_count(said("completion_tokens")),
         # Some report more cached than sent; the rest of the prompt must not become negative.
-        cached=cached if cached <= prompt else prompt,
+        cached=min(cached, prompt),
         reasoning=_count(written.get("reasoning_tokens")) if isinstance(written, dict) else 0,
     )
 

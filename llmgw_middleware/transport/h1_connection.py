@@ -162,15 +162,15 @@ class Connection(asyncio.BufferedProtocol):
     def ask(self, answer: Answer, head: bytes, body: bytes, *, write: float) -> None:
         """Send a request. ``write``: seconds without progress after which waiting for its answer fails with Reset."""
         self.answer = answer
-        self._outbox.send(head, body)
-        if self._outbox.left:
+        if self._outbox.send(head, body):
             self._outbox.watch(self._loop.time(), write)
 
     async def headers(self, answer: Answer, deadline: float) -> None:
         """Wait until the answer's headers are there. Raises Reset, Malformed or TimeoutError."""
         while not answer.status:
             await self._change(deadline)
-        self._outbox.unwatch()
+        if self._outbox.watched:
+            self._outbox.unwatch()
 
     async def body(self, answer: Answer, deadline: float) -> bytes:
         """Return what has come of the body, waiting for it; ``b""`` at its end. Raises as ``headers`` does."""
@@ -305,7 +305,8 @@ class Connection(asyncio.BufferedProtocol):
             raise RuntimeError("two callers wait for one answer")
         waiter = self._waiter = self._loop.create_future()
         self._until = until
-        self._arm()
+        if self._timer is None or self._ring_at > until or self._outbox.watched:
+            self._arm()
         try:
             await waiter
         except asyncio.CancelledError:

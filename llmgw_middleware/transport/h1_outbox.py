@@ -40,15 +40,20 @@ class Outbox:
         """Whether something was left at the last look."""
         return self._left > 0
 
-    def send(self, head: bytes, body: bytes) -> None:
-        """Send a request. Raises Reset if TLS does not take it."""
+    def send(self, head: bytes, body: bytes) -> bool:
+        """Send a request; return whether the kernel has not taken all of it. Raises Reset if TLS does not take it."""
+        wire = self.wire
+        if wire is None:
+            return False
         if len(body) <= PIECE:
-            self.put(head + body if body else head)
-            return
+            data = head + body
+            wire.write(data if self._tls is None else self._tls.seal(data))
+            return wire.get_write_buffer_size() > 0
         whole = memoryview(body)
         self._body = whole[PIECE:]
         self.put(head + body[:PIECE])
         self._more()
+        return self.left > 0
 
     def put(self, data: bytes | memoryview) -> None:
         """Send bytes at once. Raises Reset if TLS does not take them."""

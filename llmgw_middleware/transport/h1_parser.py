@@ -14,6 +14,7 @@ an answer ends is found here, and what is ambiguous is Malformed:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -45,6 +46,9 @@ class Part(Enum):
     NOTHING = "nothing"
 
 
+_HEAD, _LENGTH, _CHUNKS, _UNTIL_END, _NOTHING = Part  # names of their own: they are looked up all the time
+
+
 class Answer:
     """Takes in what a connection receives for one request; ``bodiless`` says that the request was ``HEAD``."""
 
@@ -63,6 +67,7 @@ class Answer:
         "complete",
         "headers",
         "keep",
+        "named",
         "part",
         "received",
         "status",
@@ -71,7 +76,7 @@ class Answer:
 
     def __init__(self, *, bodiless: bool = False) -> None:
         self._bodiless = bodiless
-        self._waiting = bytearray()
+        self._waiting: bytes | bytearray = b""
         self._size = 0
         self._interim = 0
         self._parser: HttpResponseParser | None = None
@@ -80,11 +85,13 @@ class Answer:
         self._idle_bytes = 0
         self._tail = b""
         self._ended = False
-        self.part = Part.HEAD
+        self.part = _HEAD
         self.status = 0
         """The status code once the head is there, 0 before."""
         self.headers: list[Header] = []
         """Lower-case names; nothing is left out."""
+        self.named: Mapping[bytes, bytes] = {}
+        """The last line of each name."""
         self.buffered = 0
         """Bytes of the body that nobody took yet."""
         self.received = False
@@ -103,13 +110,13 @@ class Answer:
     def feed(self, data: bytes | memoryview) -> None:
         """Take in bytes. Raises Malformed; then nothing may be fed any more."""
         self.received = True
-        if self.part is Part.CHUNKS:
+        if self.part is _CHUNKS:
             self._chunks(data)
-        elif self.part is Part.LENGTH:
+        elif self.part is _LENGTH:
             self._counted(data)
-        elif self.part is Part.HEAD:
+        elif self.part is _HEAD:
             self._head(data)
-        elif self.part is Part.UNTIL_END:
+        elif self.part is _UNTIL_END:
             self._piece(bytes(data))
         elif data:
             self.surplus = True
@@ -118,9 +125,9 @@ class Answer:
         """Say that the connection ended; ``clean`` false if TLS did not say so. Raises Reset or Malformed."""
         if self.complete:
             return
-        if self.part is Part.HEAD:
+        if self.part is _HEAD:
             raise Reset("the connection ended before the answer's headers were complete")
-        if self.part is not Part.UNTIL_END:
+        if self.part is not _UNTIL_END:
             raise Malformed("the connection ended before the body was complete")
         if not clean:
             raise Malformed("TLS was cut, which may have cut a body that has no length")
@@ -141,20 +148,23 @@ class Answer:
     # Heads.
 
     def _head(self, data: bytes | memoryview) -> None:
-        waiting = self._waiting
-        start = max(0, len(waiting) - 3)
-        waiting += data
-        while self.part is Part.HEAD:
+        """Take in bytes of which at least the first belong to a head."""
+        waiting, start = self._waiting, 0
+        if waiting:  # in a bytearray, so that a head in tiny pieces costs no more
+            start = max(0, len(waiting) - 3)
+            waiting += data
+        else:
+            waiting = bytes(data)
+        while self.part is _HEAD:
             end = waiting.find(_END, start) + len(_END)
             if end < len(_END):
+                self._waiting = waiting if isinstance(waiting, bytearray) else bytearray(waiting)
                 self._check_begun(start)
                 return
-            head = bytes(waiting[:end])
-            del waiting[:end]
-            start = 0
+            head, waiting, start = bytes(waiting[:end]), waiting[end:], 0
             self._whole_head(head)
+        self._waiting = b""
         if waiting:
-            self._waiting = bytearray()
             self.feed(bytes(waiting))
 
     def _check_begun(self, start: int) -> None:
@@ -172,8 +182,8 @@ class Answer:
     def _whole_head(self, head: bytes) -> None:
         self._check_size(len(head))
         self._size += len(head)
-        old = head.startswith(b"HTTP/1.0 ")
-        if not (old or head.startswith(b"HTTP/1.1 ")):
+        old = not head.startswith(b"HTTP/1.1 ")
+        if old and not head.startswith(b"HTTP/1.0 "):
             raise Malformed(f"an answer that begins {head[:20]!r}")
         if len(head.translate(None, _CONTROLS)) != len(head):
             raise Malformed("a control character in the answer's head")
@@ -184,8 +194,10 @@ class Answer:
             self._count_interim()
             return
         self._choose_part(status, old=old)
+        if b" \r" in head or b"\t\r" in head:  # llhttp leaves the white space behind a value (RFC 9110, 5.5)
+            self.headers = [(name, value.rstrip(b" \t")) for name, value in self.headers]
         self.status = status
-        if self.part is not Part.CHUNKS:
+        if self.part is not _CHUNKS:
             self._parser = None
 
     def _read_head(self, head: bytes) -> int:
@@ -210,28 +222,30 @@ class Answer:
 
     def _choose_part(self, status: int, *, old: bool) -> None:
         """RFC 9112, 6.3, where every doubt is Malformed. llhttp refuses a length beside a transfer-encoding."""
+        named = self.named = dict(self.headers)
+        chunked = b"transfer-encoding" in named
+        if chunked:
+            self._check_chunked(old=old)
         length: int | None = None
-        chunked = False
-        for name, value in self.headers:
-            if name == b"content-length":
-                if len(value) > MAX_LENGTH_DIGITS:
-                    raise Malformed("a content-length of too many digits")
-                length = int(value)
-            elif name == b"transfer-encoding":
-                # llhttp knows spaces behind it, but with a tab it reads until the end: both must see the same.
-                if chunked or old or value.rstrip(b" ").lower() != b"chunked":
-                    raise Malformed(f"a transfer-encoding that is not chunked once: {value[:40]!r}")
-                chunked = True
-        # llhttp leaves the white space behind a value (RFC 9110, 5.5).
-        self.headers = [(name, value.rstrip(b" \t")) for name, value in self.headers]
+        digits = named.get(b"content-length")
+        if digits is not None:
+            if len(digits) > MAX_LENGTH_DIGITS:
+                raise Malformed("a content-length of too many digits")
+            length = int(digits)
         if self._bodiless or status in _NO_BODY or length == 0:
             self._finish(surplus=False)
         elif chunked:
-            self.part = Part.CHUNKS
+            self.part = _CHUNKS
         elif length is not None:
-            self.part, self._left = Part.LENGTH, length
+            self.part, self._left = _LENGTH, length
         else:
-            self.part, self.keep = Part.UNTIL_END, False
+            self.part, self.keep = _UNTIL_END, False
+
+    def _check_chunked(self, *, old: bool) -> None:
+        values = [value for name, value in self.headers if name == b"transfer-encoding"]
+        # llhttp knows spaces behind it, but with a tab it reads until the end: both must see the same.
+        if len(values) > 1 or old or values[0].rstrip(b" ").lower() != b"chunked":
+            raise Malformed(f"a transfer-encoding that is not chunked once: {values[-1][:40]!r}")
 
     # Bodies.
 
@@ -268,7 +282,7 @@ class Answer:
                 raise Malformed("chunk extensions or trailers without end")
 
     def _finish(self, *, surplus: bool) -> None:
-        self.part = Part.NOTHING
+        self.part = _NOTHING
         self.complete = True
         self.surplus = surplus
         self._parser = None
@@ -282,7 +296,7 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; those behind the last chunk are dropped."""
-        if self.part is Part.HEAD:
+        if self.part is _HEAD:
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:

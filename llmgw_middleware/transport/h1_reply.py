@@ -39,11 +39,17 @@ class H1Reply:
         self._idle = idle
         self._closed = self._ended = False
         self._fault: TransportError | None = None
-        raw = answer.headers
-        self._inflater: Inflater | None = inflater_for(raw)
+        named = answer.named
+        self._inflater: Inflater | None = (
+            inflater_for(answer.headers) if b"content-encoding" in named else None
+        )
         self.status: int = answer.status
         """The status code."""
-        self.headers: tuple[Header, ...] = kept(raw, coded=self._inflater is not None)
+        self.headers: tuple[Header, ...] = (
+            tuple(answer.headers)
+            if _DROPPED.isdisjoint(named)
+            else kept(answer.headers, coded=self._inflater is not None)
+        )
         """Lower-case names, without those of the connection and without content-encoding."""
 
     async def receive(self, deadline: float) -> bytes:

@@ -74,15 +74,26 @@ def target_of(text: str) -> bytes:
     return quote(path, safe=_LEFT_ALONE).encode()
 
 
+def finished(start: bytes, call: Call) -> bytes:
+    """Return the head that begins with ``start``: with the length of the body, and the blank line."""
+    if call.body or call.method in _WITH_LENGTH:
+        return b"%bcontent-length: %d\r\n\r\n" % (start, len(call.body))
+    return start + b"\r\n"
+
+
 class RequestWriter:
-    """Writes the heads of requests. It remembers header names, never values."""
+    """Writes the heads of requests. It remembers header names."""
 
     def __init__(self) -> None:
         self._names: set[bytes] = set()
         self._methods: set[str] = set()
 
     def head(self, call: Call, authority: bytes, target: bytes) -> bytes:
-        """Return request line and headers. Raises ValueError for what HTTP cannot carry.
+        """Return request line and headers. Raises ValueError for what HTTP cannot carry."""
+        return finished(self.start(call, authority, target), call)
+
+    def start(self, call: Call, authority: bytes, target: bytes) -> bytes:
+        """Return all of the head but what the body adds to it. Raises ValueError for what HTTP cannot carry.
 
         Answers are asked for uncompressed unless the call says otherwise: a stream of events gains nothing by it.
         """
@@ -98,11 +109,8 @@ class RequestWriter:
         parts += [b"%b: %b\r\n" % header for header in headers]
         if b"accept-encoding" not in names:
             parts.append(b"accept-encoding: identity\r\n")
-        if call.body or call.method in _WITH_LENGTH:
-            parts.append(b"content-length: %d\r\n" % len(call.body))
-        parts.append(b"\r\n")
         head = b"".join(parts)
-        # Every part but the first and the headers ends with the one line break it should have.
+        # The first part holds two lines, every other one, and each ends with the one line break it should have.
         if len(head) - len(head.translate(None, _CONTROLS)) != 2 * (len(parts) + 1):
             raise _unsayable("a line break or another control character in a header")
         return head

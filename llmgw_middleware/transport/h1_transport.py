@@ -5,15 +5,26 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+from llmgw_middleware.model.http import Header
 from llmgw_middleware.model.policy import Timeouts
 from llmgw_middleware.transport.h1_connection import READ, Connection
 from llmgw_middleware.transport.h1_dial import Names, connect
 from llmgw_middleware.transport.h1_parser import Answer
 from llmgw_middleware.transport.h1_pool import Pool
 from llmgw_middleware.transport.h1_reply import H1Reply
-from llmgw_middleware.transport.h1_request import Origin, RequestWriter, origin_of, split_url, target_of
+from llmgw_middleware.transport.h1_request import (
+    Origin,
+    RequestWriter,
+    finished,
+    origin_of,
+    split_url,
+    target_of,
+)
 from llmgw_middleware.transport.h1_tls import Tls, client_context
 from llmgw_middleware.transport.port import Call, Reset, Unreachable
+
+MAX_KNOWN = 256
+"""Addresses and headers of calls that are remembered as they are written."""
 
 LIMIT = 4096
 """Connections to one origin, unless told otherwise. What bounds requests is ``maxInFlight``; this bounds sockets."""
@@ -36,6 +47,7 @@ class H1Transport:
         self._writer = RequestWriter()
         self._pools: dict[Origin, Pool] = {}
         self._texts: dict[str, Pool] = {}
+        self._known: dict[tuple[str, str, tuple[Header, ...]], tuple[Pool, bytes]] = {}
         self._inbox = memoryview(bytearray(READ))
         self._wired: set[Connection] = set()
         self._emptied: asyncio.Future[None] | None = None
@@ -52,34 +64,21 @@ class H1Transport:
             raise Unreachable("this transport is closed")
         if now >= deadline:
             raise TimeoutError("the deadline had passed before the call was sent")
-        origin, path = split_url(call.url)
-        pool = self._texts.get(origin) or self._pool(loop, origin)
-        head = self._writer.head(call, pool.authority, target_of(path))
+        address = self._known.get((call.method, call.url, call.headers))
+        pool, start = address or self._address(loop, call)
+        head = finished(start, call)
         connection = pool.rested(now) or await pool.lease(timeouts, deadline)
-        try:
-            answer = await self._exchange(connection, head, call, timeouts, deadline)
-        except Reset:
-            if not connection.stale:
-                raise
+        while True:
+            answer = Answer(bodiless=call.method == "HEAD")
+            try:
+                connection.ask(answer, head, call.body, write=timeouts.write or 0.0)
+                await connection.headers(answer, deadline)
+                return H1Reply(answer, connection, pool, idle=timeouts.idle or 0.0)
+            except BaseException as error:
+                connection.close()
+                if not (isinstance(error, Reset) and connection.stale):
+                    raise
             connection = await self._replaced(pool, timeouts, deadline)
-            answer = await self._exchange(connection, head, call, timeouts, deadline)
-        try:
-            return H1Reply(answer, connection, pool, idle=timeouts.idle or 0.0)
-        except BaseException:
-            connection.close()
-            raise
-
-    async def _exchange(
-        self, connection: Connection, head: bytes, call: Call, timeouts: Timeouts, deadline: float
-    ) -> Answer:
-        answer = Answer(bodiless=call.method == "HEAD")
-        try:
-            connection.ask(answer, head, call.body, write=timeouts.write or 0.0)
-            await connection.headers(answer, deadline)
-        except BaseException:
-            connection.close()
-            raise
-        return answer
 
     async def _replaced(self, pool: Pool, timeouts: Timeouts, deadline: float) -> Connection:
         """Return a new connection in place of a stale one. Never Unreachable: something was sent before."""
@@ -103,6 +102,16 @@ class H1Transport:
     def _bind(self) -> asyncio.AbstractEventLoop:
         self._loop = asyncio.get_running_loop()
         return self._loop
+
+    def _address(self, loop: asyncio.AbstractEventLoop, call: Call) -> tuple[Pool, bytes]:
+        """Return where ``call`` goes and how its head begins; remembered, as most calls differ in their bodies only."""
+        origin, path = split_url(call.url)
+        pool = self._texts.get(origin) or self._pool(loop, origin)
+        address = pool, self._writer.start(call, pool.authority, target_of(path))
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        self._known[call.method, call.url, call.headers] = address
+        return address
 
     def _pool(self, loop: asyncio.AbstractEventLoop, text: str) -> Pool:
         origin = origin_of(text)
