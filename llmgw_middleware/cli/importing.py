@@ -23,7 +23,9 @@ def add(commands: Any) -> None:
         "the output and on the error stream. Credentials are written as ${VARIABLE}. Exit code 0: written; 1: errors, or "
         "with --strict anything left out.",
     )
-    words.add_argument("kind", choices=("agentgateway",), metavar="KIND", help="agentgateway")
+    words.add_argument(
+        "kind", choices=("agentgateway", "litellm"), metavar="KIND", help="agentgateway or litellm"
+    )
     words.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files or folders")
     words.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     words.add_argument("--strict", action="store_true", help="whatever is left out is an error")
@@ -49,10 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _importer(kind: str) -> Importer:  # noqa: ARG001 - so far there is one
-    from llmgw_middleware.config.manifests.imported import imported
+def _importer(kind: str) -> Importer:
+    from llmgw_middleware.config.litellm import translate
+    from llmgw_middleware.config.manifests import imported
 
-    return imported
+    return translate.imported if kind == "litellm" else imported.imported
 
 
 def _heading(arguments: argparse.Namespace, problems: tuple[Problem, ...]) -> str:

@@ -90,23 +90,31 @@ class Backend:
         exact = self.models.get(asked)
         if exact is not None:
             return exact
-        patterns = (alias for alias in self.models if "*" in alias and _globs(alias, asked))
-        best = max(patterns, key=len, default=None)
-        return asked if best is None else self.models[best]
+        patterns = [(alias, _under_star(alias, asked)) for alias in self.models if "*" in alias]
+        fitting = [(alias, text) for alias, text in patterns if text is not None]
+        if not fitting:
+            return asked
+        alias, text = max(fitting, key=lambda pair: len(pair[0]))
+        return self.models[alias].replace("*", text)
 
 
-def _globs(pattern: str, text: str) -> bool:
-    """Whether ``text`` is ``pattern`` with any text for each ``*``. Takes the first place of each part: linear."""
+def _under_star(pattern: str, text: str) -> str | None:
+    """Return what the first ``*`` of ``pattern`` stands for in ``text``; None if it does not fit.
+
+    Each part is taken at its first place, so the time is linear.
+    """
     first, *inner, last = pattern.split("*")
     if not (text.startswith(first) and text.endswith(last) and len(text) >= len(first) + len(last)):
-        return False
+        return None
     at, end = len(first), len(text) - len(last)
+    upto = end
     for part in inner:
-        at = text.find(part, at, end)
-        if at < 0:
-            return False
-        at += len(part)
-    return True
+        found = text.find(part, at, end)
+        if found < 0:
+            return None
+        upto = min(upto, found)
+        at = found + len(part)
+    return text[len(first) : upto]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from llmgw_middleware.config.manifests.credentials import BackendPolicies, speaks_tls
-from llmgw_middleware.config.manifests.node import Node
 from llmgw_middleware.config.manifests.providers import backend_of
 from llmgw_middleware.config.manifests.resource import Resource
-from llmgw_middleware.config.manifests.writing import items, table, value
+from llmgw_middleware.config.node import Node
 from llmgw_middleware.config.tree import Scalar, Table
+from llmgw_middleware.config.writing import items, table, value
 
 Attached = Callable[[Resource], Sequence[Node]]
 """The backend policies that target a backend, the narrowest first."""

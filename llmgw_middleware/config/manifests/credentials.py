@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llmgw_middleware.config.manifests.node import Node
 from llmgw_middleware.config.manifests.secrets import Secrets, variable_of
-from llmgw_middleware.config.manifests.writing import put_first
+from llmgw_middleware.config.node import Node
 from llmgw_middleware.config.tree import Scalar, Table
+from llmgw_middleware.config.writing import put_first
 
 _GUARDS = ("promptGuard",)
 _CLOUDS = ("aws", "azure", "gcp")

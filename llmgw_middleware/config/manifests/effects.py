@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from llmgw_middleware.config.manifests.node import Node
-from llmgw_middleware.config.manifests.writing import items, put_first, table, value
+from llmgw_middleware.config.node import Node
 from llmgw_middleware.config.tree import Items, Position, Scalar, Table
+from llmgw_middleware.config.writing import items, put_first, table, value
 
 _NEVER = "24h"
 """Stands for no limit of time at all."""

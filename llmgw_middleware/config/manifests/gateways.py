@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from llmgw_middleware.config.manifests.hosts import ANY, admitted
-from llmgw_middleware.config.manifests.node import Node
 from llmgw_middleware.config.manifests.resource import Key, Resource
+from llmgw_middleware.config.node import Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llmgw_middleware.config.manifests.hosts import ANY, ranked
-from llmgw_middleware.config.manifests.node import Node
-from llmgw_middleware.config.manifests.writing import items, table, value
+from llmgw_middleware.config.node import Node
 from llmgw_middleware.config.tree import Position, Scalar, Table
+from llmgw_middleware.config.writing import items, table, value
 
 Precedence = tuple[object, ...]
 

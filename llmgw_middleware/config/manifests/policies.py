@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from llmgw_middleware.config.manifests.gateways import Gateways, parents
-from llmgw_middleware.config.manifests.node import Node
 from llmgw_middleware.config.manifests.resource import Resource
+from llmgw_middleware.config.node import Node
 
 _PRE_ROUTING = "PreRouting"
 _GUARDS = (

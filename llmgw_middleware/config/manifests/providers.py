@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from llmgw_middleware.config.manifests.credentials import speaks_tls
-from llmgw_middleware.config.manifests.node import Node
-from llmgw_middleware.config.manifests.writing import put_first, table, value
+from llmgw_middleware.config.node import Node
 from llmgw_middleware.config.tree import Scalar, Table
+from llmgw_middleware.config.writing import put_first, table, value
 from llmgw_middleware.dialect.provider import PROFILES
 
 

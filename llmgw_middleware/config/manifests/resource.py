@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from llmgw_middleware.config.manifests.node import Node, Origin
+from llmgw_middleware.config.node import Node, Origin
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.tree import Items, Position, Scalar, Table, Tree
 

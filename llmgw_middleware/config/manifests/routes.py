@@ -14,12 +14,12 @@ from llmgw_middleware.config.manifests.effects import (
 )
 from llmgw_middleware.config.manifests.gateways import Gateways
 from llmgw_middleware.config.manifests.matches import Entry, entries
-from llmgw_middleware.config.manifests.node import Node
 from llmgw_middleware.config.manifests.policies import Policies
 from llmgw_middleware.config.manifests.resource import Resource
 from llmgw_middleware.config.manifests.targets import Names, Referred, referred
-from llmgw_middleware.config.manifests.writing import items, put_first, table, value
+from llmgw_middleware.config.node import Node
 from llmgw_middleware.config.tree import Position, Scalar, Table
+from llmgw_middleware.config.writing import items, put_first, table, value
 
 FIRST = 1000
 """Priority of the first imported rule. Rules of one's own have 100 by default, and so come before."""

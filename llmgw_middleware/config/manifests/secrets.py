@@ -7,10 +7,10 @@ import binascii
 import re
 from collections.abc import Iterable, Mapping
 
-from llmgw_middleware.config.manifests.node import Node
 from llmgw_middleware.config.manifests.resource import Key, Resource
-from llmgw_middleware.config.manifests.writing import secret
+from llmgw_middleware.config.node import Node
 from llmgw_middleware.config.tree import Position, Scalar, Table
+from llmgw_middleware.config.writing import secret
 
 KEY = "Authorization"
 """The entry of a Secret that counts where none is named."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from llmgw_middleware.config.manifests.node import Node
 from llmgw_middleware.config.manifests.resource import AGENTGATEWAY, Resource
-from llmgw_middleware.config.manifests.writing import table, value
+from llmgw_middleware.config.node import Node
 from llmgw_middleware.config.tree import Position, Table
+from llmgw_middleware.config.writing import table, value
 
 _BACKEND = "AgentgatewayBackend"
 _SERVICE = "Service"

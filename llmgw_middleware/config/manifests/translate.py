@@ -14,9 +14,9 @@ from llmgw_middleware.config.manifests.routes import RouteWriter, mentioned, rul
 from llmgw_middleware.config.manifests.schema import judge_schema
 from llmgw_middleware.config.manifests.secrets import Secrets
 from llmgw_middleware.config.manifests.targets import Names, service_words
-from llmgw_middleware.config.manifests.writing import items, table
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.tree import Position, Table
+from llmgw_middleware.config.writing import items, table
 
 _KINDS = ("AgentgatewayBackend", "AgentgatewayPolicy", "Gateway", "HTTPRoute")
 _CLUSTER_ONLY = frozenset({"GatewayClass", "ReferenceGrant"})

@@ -101,7 +101,8 @@ class BackendWord(Word):
         dict[str, Text],
         Field(
             default_factory=dict,
-            description="What is sent for a model's alias, exact or with `*` for any text; the longest one that fits.",
+            description="What is sent for a model's alias, exact or with `*` for any text; the longest "
+            "one that fits. A `*` in what is sent is that text.",
         ),
         Manual(kind="mapping of alias to model"),
     ]
