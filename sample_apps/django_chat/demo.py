@@ -16,15 +16,15 @@ from demo_launcher import HOST, Demo, main  # noqa: E402 - found beside this fol
 
 WELCOME = """
   Chat       {site}/
-  Log in as  alice / alice   free tier              answered by gpt-4o-mini
-             bob   / bob     premium tier           answered by gpt-4o
+  Log in as  alice / alice   free tier              answered by gpt-5-mini
+             bob   / bob     premium tier           answered by gpt-5
              admin / admin   premium tier, in the EU; {site}/admin/ makes others premium
   Rules      sample_apps/django_chat/llmgw.yaml (edit it while the demo runs)
   Providers  {mocks} (mocks; the page has switches that break them)
 
   Why does a question go where it goes?
     {llmgw} explain sample_apps/django_chat/llmgw.yaml -X POST --path /v1/chat/completions \\
-      -d '{{"model": "gpt-4o"}}' --user id=1 --user tier=free
+      -d '{{"model": "gpt-5"}}' --user id=1 --user tier=free
 
   Ctrl-C stops the demo.
 """

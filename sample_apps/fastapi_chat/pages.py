@@ -18,7 +18,7 @@ from people import TIERS, People, Person
 
 HERE = Path(__file__).resolve().parent
 CHAT_PAGE = HERE.parent / "chat_page"  # the page that all sample applications share
-TEMPLATES = Jinja2Templates(directory=HERE / "templates")
+TEMPLATES = Jinja2Templates(directory=CHAT_PAGE / "templates")
 
 # A strict policy for pages whose scripts and styles are all files of their own.
 POLICY = {

@@ -38,7 +38,12 @@ LOGGING = {
 def create_app() -> Flask:
     """Return the site, with people of its own."""
     dictConfig(LOGGING)
-    app = Flask(__name__, static_folder=CHAT_PAGE / "static", static_url_path="/static")
+    app = Flask(
+        __name__,
+        static_folder=CHAT_PAGE / "static",
+        static_url_path="/static",
+        template_folder=str(CHAT_PAGE / "templates"),
+    )
     app.config.update(
         # Fit for a sample on your own machine: a real site has a secret key of its own.
         SECRET_KEY=os.environ.get("SECRET_KEY", "flask-insecure-sample-site-on-your-own-machine"),

@@ -93,11 +93,11 @@ def admin() -> ResponseReturnValue:
     if not current_user.staff:
         abort(HTTPStatus.FORBIDDEN)
     if request.method == "POST":
-        for person in people():
-            tier = request.form.get(person.id, person.tier)
-            if tier not in TIERS:
-                abort(HTTPStatus.BAD_REQUEST)
-            person.tier = tier
+        person = people().get(request.form.get("person", ""))
+        tier = request.form.get("tier")
+        if person is None or tier not in TIERS:
+            abort(HTTPStatus.BAD_REQUEST)
+        person.tier = tier
         return redirect(url_for("pages.admin"))
     return render_template("people.html", people=people(), tiers=TIERS)
 

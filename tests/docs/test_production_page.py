@@ -13,8 +13,8 @@ import pytest
 from llmgw_middleware.testing.upstream import stream
 from tests.docs.pages import DOCS, page
 from tests.docs.walk import words
-from tests.e2e.django_servers import GRACE, SERVERS, WSGI, chat, site
-from tests.e2e.servers import serve_process
+from tests.e2e.django_servers import SERVERS, WSGI, chat, site
+from tests.e2e.servers import GRACE, serve_process
 
 PAGE = page("production.md")
 PACKAGE = DOCS.parent / "llmgw_middleware"

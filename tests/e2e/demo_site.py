@@ -108,7 +108,7 @@ def token_of(client: httpx.Client) -> dict[str, str]:
 
 
 def question(text: str = "Why is the sky blue?", **fields: Any) -> dict[str, Any]:
-    return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}], **fields}
+    return {"model": "gpt-5", "messages": [{"role": "user", "content": text}], **fields}
 
 
 def ask(client: httpx.Client, *, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:

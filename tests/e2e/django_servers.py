@@ -11,27 +11,27 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from llmgw_middleware.testing.answers import chunk
-from llmgw_middleware.testing.script import Script, Send, Wait, raw
-from llmgw_middleware.testing.streams import event_bytes, sse, stream_chunks
 from llmgw_middleware.testing.upstream import ScriptedUpstream
 from tests.django.project import people
 from tests.django.project.gateway import config
-from tests.e2e.servers import TIMEOUT, Process, RawCaller, serve_gunicorn, serve_process
+from tests.e2e.servers import (
+    TIMEOUT,
+    Process,
+    RawCaller,
+    serve_gunicorn,
+    serve_hypercorn,
+    serve_process,
+    serve_uvicorn,
+)
 
 people.set_up()
 
 WSGI = "tests.django.project.wsgi:application"
 ASGI = "tests.django.project.asgi:application"
 LIVING = "tests.django.project.asgi:living"
-GRACE = 3
-"""Seconds that a server which was told to stop gives its callers."""
 
 
 @dataclass
@@ -80,33 +80,20 @@ def preloaded(env: dict[str, str]) -> AbstractContextManager[Process]:
     return gthread(env, "--preload")
 
 
-def uvicorn(env: dict[str, str], *options: str, target: str = ASGI) -> AbstractContextManager[Process]:
-    command = (
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "--log-level",
-        "warning",
-        "--timeout-graceful-shutdown",
-        str(GRACE),
-    )
-    return serve_process(lambda _, fd: [*command, *options, "--fd", str(fd), target], env)
+def uvicorn(env: dict[str, str]) -> AbstractContextManager[Process]:
+    return serve_uvicorn(ASGI, env)
 
 
 def living(env: dict[str, str]) -> AbstractContextManager[Process]:
-    return uvicorn(env, "--lifespan", "on", target=LIVING)
+    return serve_uvicorn(LIVING, env, "--lifespan", "on")
 
 
 def hypercorn(env: dict[str, str]) -> AbstractContextManager[Process]:
-    command = (sys.executable, "-m", "hypercorn", "--log-level", "warning", "--graceful-timeout", str(GRACE))
-    return serve_process(lambda _, fd: [*command, "--bind", f"fd://{fd}", LIVING], env)
+    return serve_hypercorn(LIVING, env)
 
 
 def gunicorn_asgi(env: dict[str, str]) -> AbstractContextManager[Process]:
-    command = (sys.executable, "-m", "gunicorn", "--worker-class", "asgi", "--graceful-timeout", str(GRACE))
-    return serve_process(
-        lambda _, fd: [*command, "--log-level", "warning", "--bind", f"fd://{fd}", LIVING], env
-    )
+    return serve_gunicorn(LIVING, env, worker="asgi")
 
 
 @contextmanager
@@ -132,22 +119,6 @@ SERVERS: dict[str, Any] = {
 }
 OFTEN = ("gthread", "uvicorn")
 """What every change is tried under: one server of each kind."""
-SELDOM = tuple(
-    pytest.param(
-        kind,
-        marks=[
-            pytest.mark.matrix,
-            pytest.mark.skipif(missing, reason=f"this {kind.partition(' ')[0]} cannot"),
-        ],
-    )
-    for kind, missing in (
-        ("gthread --preload", False),
-        ("uvicorn --lifespan on", False),
-        ("hypercorn", find_spec("hypercorn") is None),
-        ("gunicorn asgi", find_spec("gunicorn.workers.gasgi") is None),
-    )
-)
-"""What ``make matrix`` adds."""
 
 
 def _await_port(running: Process) -> None:
@@ -158,15 +129,6 @@ def _await_port(running: Process) -> None:
                 return
         time.sleep(0.05)  # the operating system tells nobody when another process listens
     raise AssertionError(f"runserver did not start:\n{running.log.read_text()}")
-
-
-def step_by_step(*texts: str, run: int = 0) -> Script:
-    """Answer with a stream whose every text waits until the test releases it: ``go-RUN-0``, ``go-RUN-1``, …"""
-    role, *events, end = stream_chunks(*texts)
-    script = sse([role], done=False, finish=False)
-    for position, event in enumerate(events):
-        script += raw(Wait(f"go-{run}-{position}"), Send(chunk(event_bytes(event))))
-    return script + raw(Send(chunk(event_bytes(end))), Send(chunk(b"data: [DONE]\n\n")), b"0\r\n\r\n")
 
 
 def chat(*, stream: bool = False, **more: Any) -> bytes:

@@ -7,10 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 
 from llmgw_fastapi import LLMGatewayMiddleware
 from tests.e2e.gateways import config_for
+from tests.leftovers import leftovers
 
 
 class Plain(BaseHTTPMiddleware):
@@ -21,18 +23,22 @@ class Plain(BaseHTTPMiddleware):
         return await call_next(request)
 
 
-def site(url: str, *, plain: bool = False, **options: Any) -> FastAPI:
-    """Return the site. ``plain`` puts a ``BaseHTTPMiddleware`` outside; ``options`` are the gateway's."""
+def site(url: str, *outside: Any, **options: Any) -> FastAPI:
+    """Return the site. ``outside``: middleware around the gateway and the sessions; ``options`` are the gateway's."""
     app = FastAPI()
 
     @app.post("/login")
     async def login(request: Request) -> None:
         request.session["user_id"] = "alice"
 
+    @app.get("/inside")
+    async def inside() -> dict[str, Any]:
+        return leftovers()
+
     app.add_middleware(LLMGatewayMiddleware, config=config_for(url, maxBodySize="100KB"), **options)
     app.add_middleware(SessionMiddleware, secret_key="for tests")
-    if plain:
-        app.add_middleware(Plain)
+    for each in outside:
+        app.add_middleware(each)
     return app
 
 
@@ -43,7 +49,12 @@ def application() -> FastAPI:
 
 def plain() -> FastAPI:
     """Return the one with a ``BaseHTTPMiddleware`` outside."""
-    return site(os.environ["UPSTREAM"], plain=True)
+    return site(os.environ["UPSTREAM"], Plain)
+
+
+def compressing() -> FastAPI:
+    """Return the one with compression outside."""
+    return site(os.environ["UPSTREAM"], GZipMiddleware)
 
 
 def disordered() -> FastAPI:

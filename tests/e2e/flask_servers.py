@@ -12,24 +12,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, jsonify
 
 from llmgw_flask import LLMGateway, wrap_wsgi
+from llmgw_middleware import wsgi
 from llmgw_middleware.testing.upstream import ScriptedUpstream
-from tests.e2e.servers import Process, RawCaller, serve_gunicorn, serve_process
+from llmgw_middleware.wsgi import Environ, HangUp
+from tests.e2e.servers import Process, RawCaller, serve_gunicorn, serve_process, serve_uwsgi
 from tests.flask import shop
+from tests.leftovers import leftovers
+
+
+def application() -> Flask:
+    """Return the application, which tells at ``/inside`` what its process has in hand."""
+    app = shop.with_flask_login()
+    app.add_url_rule("/inside", "inside", lambda: jsonify(leftovers()))
+    return app
 
 
 def extension() -> Flask:
     """Return what a server serves: the extension inside the application. ``LLMGW_CONFIG`` names the configuration."""
-    app = shop.with_flask_login()
+    app = application()
     LLMGateway(app)
     return app
 
 
 def wrapped() -> Flask:
     """Return the same with the gateway around the application."""
-    app = shop.with_flask_login()
+    app = application()
     wrap_wsgi(app)
     return app
 
@@ -40,6 +50,23 @@ def warm() -> Flask:
     app.test_client().get("/v1/models")
     assert app.extensions["llmgw"]._bridge.thread.started
     return app
+
+
+def no_socket(environ: Environ) -> HangUp | None:
+    """Look for the caller's connection as if there were none to look at."""
+    return None
+
+
+def unseen() -> Flask:
+    """Return an application whose server shows no socket, as far as the gateway can see."""
+    wsgi.hang_up = no_socket
+    return extension()
+
+
+def unseen_and_heard() -> Flask:
+    """Return the same with a heartbeat every 0.4 seconds."""
+    wsgi.HEARTBEAT = 0.4
+    return unseen()
 
 
 def on_uvloop() -> Flask:
@@ -91,19 +118,32 @@ def debugging(target: str, env: dict[str, str]) -> AbstractContextManager[Proces
 
 
 def gthread(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
-    return serve_gunicorn(target, env, threads=16)
+    return serve_gunicorn(target, env, threads=24)
 
 
 def preloaded(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
-    return serve_gunicorn(target, env, threads=16, options=["--preload"])
+    return serve_gunicorn(target, env, threads=24, options=["--preload"])
 
 
 def gevent(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
     pytest.importorskip("gevent", reason="gevent is not installed")
-    command = (sys.executable, "-m", "gunicorn", "--worker-class", "gevent", "--graceful-timeout", "3")
-    return serve_process(
-        lambda _, fd: [*command, "--bind", f"fd://{fd}", "--log-level", "warning", target], env
-    )
+    return serve_gunicorn(target, env, worker="gevent")
+
+
+def uwsgi(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+    return serve_uwsgi(target, env)
+
+
+def uwsgi_threads(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+    return serve_uwsgi(target, env, "--enable-threads", "--threads", "16")
+
+
+def uwsgi_lazy(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+    return serve_uwsgi(target, env, "--master", "--enable-threads", "--threads", "16", "--lazy-apps")
+
+
+def uwsgi_forking(target: str, env: dict[str, str]) -> AbstractContextManager[Process]:
+    return serve_uwsgi(target, env, "--master", "--enable-threads", "--threads", "16")
 
 
 SERVERS: dict[str, Callable[[str, dict[str, str]], AbstractContextManager[Process]]] = {
@@ -112,6 +152,10 @@ SERVERS: dict[str, Callable[[str, dict[str, str]], AbstractContextManager[Proces
     "gthread": gthread,
     "gthread --preload": preloaded,
     "gevent": gevent,
+    "uwsgi": uwsgi,
+    "uwsgi threads": uwsgi_threads,
+    "uwsgi lazy-apps": uwsgi_lazy,
+    "uwsgi master": uwsgi_forking,
 }
 
 

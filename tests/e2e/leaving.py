@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
 from typing import Any, Protocol
-
-import pytest
 
 from llmgw_middleware.testing.script import Silence, raw
 from llmgw_middleware.testing.upstream import ScriptedUpstream, stream
@@ -105,11 +102,3 @@ def leave_nothing_behind(running: Site, phase: str, number: int) -> None:
     found = left_over(running, before)
     assert found == {}, found
     assert serves(running)
-
-
-def skip_where_no_stream_ends(server: str) -> None:
-    """Skip what cannot be promised under ``server``: hypercorn 0.18 outlives its grace with any application at all."""
-    if server == "hypercorn" and sys.version_info >= (3, 12):
-        pytest.skip(
-            "from Python 3.12 on hypercorn waits for open connections without end, whatever they carry"
-        )

@@ -10,16 +10,20 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+import pytest
 import uvicorn
 
 ROOT = Path(__file__).parent.parent.parent
 TIMEOUT = 10.0
+GRACE = 2
+"""Seconds that a server which was told to stop gives its callers."""
 
 
 def listening() -> socket.socket:
@@ -110,19 +114,55 @@ def serve_process(
                 raise
 
 
-@contextmanager
 def serve_gunicorn(
-    target: str, env: Mapping[str, str] | None = None, *, threads: int = 8, options: Iterable[str] = ()
-) -> Iterator[Process]:
-    """Serve ``module:application`` (or ``module:factory()``) under gunicorn's gthread worker."""
-    with serve_process(
-        lambda _, fd: [
-            *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", str(threads)),
-            *("--bind", f"fd://{fd}", "--graceful-timeout", "3", "--log-level", "warning", *options, target),
-        ],
-        env,
-    ) as running:
-        yield running
+    target: str,
+    env: Mapping[str, str] | None = None,
+    *,
+    worker: str = "gthread",
+    threads: int = 8,
+    options: Iterable[str] = (),
+) -> AbstractContextManager[Process]:
+    """Serve ``module:application`` (or ``module:factory()``) under gunicorn, by default with threads."""
+    many = ("--threads", str(threads)) if worker == "gthread" else ()
+    command = (*python("gunicorn"), "--worker-class", worker, *many, "--graceful-timeout", str(GRACE))
+    return serve_process(
+        lambda _, fd: [*command, "--bind", f"fd://{fd}", "--log-level", "warning", *options, target], env
+    )
+
+
+def serve_uvicorn(
+    target: str, env: Mapping[str, str] | None = None, *options: str
+) -> AbstractContextManager[Process]:
+    """Serve ``module:application`` (or ``module:factory()``) under uvicorn, in a process of its own."""
+    made = ("--factory",) if target.endswith("()") else ()
+    command = (*python("uvicorn"), *made, "--timeout-graceful-shutdown", str(GRACE), "--log-level", "warning")
+    return serve_process(lambda _, fd: [*command, *options, "--fd", str(fd), target.removesuffix("()")], env)
+
+
+def serve_hypercorn(target: str, env: Mapping[str, str] | None = None) -> AbstractContextManager[Process]:
+    """Serve ``module:application`` (or ``module:factory()``) under hypercorn."""
+    command = (*python("hypercorn"), "--graceful-timeout", str(GRACE), "--log-level", "warning")
+    return serve_process(lambda _, fd: [*command, "--bind", f"fd://{fd}", target], env)
+
+
+def serve_uwsgi(
+    target: str, env: Mapping[str, str] | None = None, *options: str
+) -> AbstractContextManager[Process]:
+    """Serve ``module:application`` (or ``module:factory()``) under uWSGI."""
+    program = Path(sys.executable).with_name("uwsgi")
+    if not program.exists():
+        pytest.skip("uWSGI is not installed")
+    command = (str(program), "--virtualenv", sys.prefix, "--need-app", "--die-on-term", "--disable-logging")
+    return serve_process(
+        lambda _, fd: [*command, *options, "--http-socket", f"fd://{fd}", "--module", target], env
+    )
+
+
+def python(module: str) -> tuple[str, ...]:
+    """Return the command that runs an installed program; skips the test where it is not installed."""
+    if find_spec(module) is None:
+        pytest.skip(f"{module} is not installed")
+    return (sys.executable, "-m", module)
 
 
 @contextmanager

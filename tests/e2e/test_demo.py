@@ -54,9 +54,9 @@ def repaired(alice) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("name", "backend", "provider", "model"),
     [
-        ("alice", "free-backend", "openai", "gpt-4o-mini"),
-        ("bob", "premium-backend", "openai", "gpt-4o"),
-        ("admin", "eu-backend", "azure", "gpt-4o"),
+        ("alice", "free-backend", "openai", "gpt-5-mini"),
+        ("bob", "premium-backend", "openai", "gpt-5"),
+        ("admin", "eu-backend", "azure", "gpt-5"),
     ],
 )
 def test_who_is_logged_in_decides_who_answers(demo, name, backend, provider, model) -> None:
@@ -108,7 +108,7 @@ def fields_of(html: str) -> dict[str, str]:
 def test_the_site_lists_the_models_of_the_caller(alice) -> None:
     listing = alice.get("/v1/models").json()
     assert listing["object"] == "list"
-    assert "gpt-4o-mini" in [model["id"] for model in listing["data"]]
+    assert "gpt-5-mini" in [model["id"] for model in listing["data"]]
 
 
 # -- who may not -----------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def client(demo, alice) -> Iterator[openai.OpenAI]:
 
 def test_openai_python_completes_a_chat(client) -> None:
     answer = client.chat.completions.create(**question())
-    assert answer.model.startswith("gpt-4o-mini")
+    assert answer.model.startswith("gpt-5-mini")
     assert answer.choices[0].message.content
 
 
@@ -223,7 +223,7 @@ def test_openai_python_makes_an_embedding(client) -> None:
 
 
 def test_openai_python_lists_models(client) -> None:
-    assert "gpt-4o-mini" in [model.id for model in client.models.list()]
+    assert "gpt-5-mini" in [model.id for model in client.models.list()]
 
 
 # -- pages -----------------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def test_the_page_learns_who_is_logged_in(demo) -> None:
 
 
 def test_the_command_that_the_page_shows_explains_the_same_decision(alice) -> None:
-    command = alice.get("/me").json()["explain"].replace("{body}", '{"model": "gpt-4o"}')
+    command = alice.get("/me").json()["explain"].replace("{body}", '{"model": "gpt-5"}')
     llmgw = Path(sys.executable).with_name("llmgw")
     words = command.replace("llmgw ", f"{llmgw} ", 1)
     done = subprocess.run(["/bin/sh", "-c", words], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -49,9 +49,9 @@ def put(client: httpx.Client, provider: str, state: str) -> None:
 
 
 WAYS = [
-    ("alice", "free-backend", "openai", "gpt-4o-mini"),
-    ("bob", "premium-backend", "openai", "gpt-4o"),
-    ("admin", "eu-backend", "azure", "gpt-4o"),
+    ("alice", "free-backend", "openai", "gpt-5-mini"),
+    ("bob", "premium-backend", "openai", "gpt-5"),
+    ("admin", "eu-backend", "azure", "gpt-5"),
 ]
 
 
@@ -115,7 +115,7 @@ def test_the_chat_page_forbids_scripts_from_elsewhere(alice):
 
 
 def test_the_command_that_the_page_shows_explains_the_same_decision(alice):
-    command = alice.get("/me").json()["explain"].replace("{body}", '{"model": "gpt-4o"}')
+    command = alice.get("/me").json()["explain"].replace("{body}", '{"model": "gpt-5"}')
     words = command.replace("llmgw ", f"{Path(sys.executable).with_name('llmgw')} ", 1)
     done = subprocess.run(["/bin/sh", "-c", words], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "free-backend" in done.stdout

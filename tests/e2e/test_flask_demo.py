@@ -31,9 +31,9 @@ def alice(demo: Demo) -> Iterator[httpx.Client]:
 @pytest.mark.parametrize(
     ("name", "backend", "provider", "model"),
     [
-        ("alice", "free-backend", "openai", "gpt-4o-mini"),
-        ("bob", "premium-backend", "openai", "gpt-4o"),
-        ("admin", "eu-backend", "azure", "gpt-4o"),
+        ("alice", "free-backend", "openai", "gpt-5-mini"),
+        ("bob", "premium-backend", "openai", "gpt-5"),
+        ("admin", "eu-backend", "azure", "gpt-5"),
     ],
 )
 def test_who_is_logged_in_decides_who_answers(demo, name, backend, provider, model) -> None:
@@ -61,7 +61,9 @@ def test_a_tier_that_staff_chose_counts_at_the_next_question(demo, alice) -> Non
 
 def choose(client: httpx.Client, person: str, tier: str) -> httpx.Response:
     client.get("/admin/")
-    return client.post("/admin/", data={person: tier, "csrf_token": client.cookies["csrftoken"]})
+    return client.post(
+        "/admin/", data={"person": person, "tier": tier, "csrf_token": client.cookies["csrftoken"]}
+    )
 
 
 def test_only_staff_choose_tiers(alice) -> None:
@@ -124,7 +126,7 @@ def test_the_official_client_completes_a_chat(demo, alice) -> None:
     cookies = "; ".join(f"{name}={value}" for name, value in alice.cookies.items())
     headers = {"cookie": cookies, "origin": demo.site, **token_of(alice)}
     with openai.OpenAI(base_url=f"{demo.site}/v1", api_key="unused", default_headers=headers) as client:
-        assert client.chat.completions.create(**question()).model.startswith("gpt-4o-mini")
+        assert client.chat.completions.create(**question()).model.startswith("gpt-5-mini")
 
 
 def test_the_chat_page_forbids_scripts_from_elsewhere(alice) -> None:
@@ -141,7 +143,7 @@ def test_the_page_learns_who_is_logged_in(demo) -> None:
 
 
 def test_the_command_that_the_page_shows_explains_the_same_decision(alice) -> None:
-    command = alice.get("/me").json()["explain"].replace("{body}", '{"model": "gpt-4o"}')
+    command = alice.get("/me").json()["explain"].replace("{body}", '{"model": "gpt-5"}')
     words = command.replace("llmgw ", f"{Path(sys.executable).with_name('llmgw')} ", 1)
     done = subprocess.run(["/bin/sh", "-c", words], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "free-backend" in done.stdout

@@ -8,19 +8,40 @@ import pytest
 from tests.matrix import run
 
 REPORT = """<testsuites><testsuite>
-<testcase classname="tests.e2e.test_django_streams" name="test_a[gunicorn asgi-20]"/>
-<testcase classname="tests.e2e.test_django_streams" name="test_b[gunicorn asgi]"><failure>no</failure></testcase>
+<testcase classname="tests.matrix.test_streams" name="test_a[Django, gthread]"><properties>
+<property name="row" value="Django, gthread"/><property name="measured T4" value="0.2"/></properties></testcase>
+<testcase classname="tests.matrix.test_streams" name="test_a[Django, gthread-x]"><properties>
+<property name="row" value="Django, gthread"/><property name="measured T4" value="0.16"/></properties></testcase>
+<testcase classname="tests.matrix.test_streams" name="test_b[Django, gthread]"><properties>
+<property name="row" value="Django, gthread"/></properties><failure>no</failure></testcase>
 <testcase classname="tests.e2e.test_asgi.TestLeaving" name="test_c"><skipped/></testcase>
 </testsuite></testsuites>"""
 HERE = "{}.{}".format(*sys.version_info)
 
 
-def test_results_are_counted_by_file_and_server(tmp_path: Path):
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
     (tmp_path / "r.xml").write_text(REPORT)
-    assert run.table(run.tallied(tmp_path / "r.xml")).splitlines()[2:] == [
-        "| `e2e.test_asgi` | – |  |  | 1 |",
-        "| `e2e.test_django_streams` | gunicorn asgi | 1 | 1 |  |",
+    return tmp_path / "r.xml"
+
+
+def test_what_was_measured_stands_by_row_the_worst_of_several(report: Path):
+    assert run.both(report).splitlines()[:3] == [
+        "| row | first | T2 | T3 | T4 | T5 | T6 | T7 | T8 | failed |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| Django, gthread |  |  |  | 0.2 |  |  |  |  | 1 |",
     ]
+
+
+def test_results_are_counted_by_file(report: Path):
+    assert run.both(report).splitlines()[-2:] == [
+        "| `e2e.test_asgi` |  |  | 1 |",
+        "| `matrix.test_streams` | 2 | 1 |  |",
+    ]
+
+
+def test_the_tests_of_the_matrix_note_their_row(request: pytest.FixtureRequest):
+    assert "of_a_row" in request.fixturenames
 
 
 def test_a_version_that_is_not_here_is_not_found(monkeypatch, tmp_path: Path):

@@ -16,8 +16,7 @@ STATIC = PAGE / "static" / "chat_page"
 HTML = [
     PAGE / "chat.html",
     PAGE.parent / "django_chat" / "chat" / "templates" / "registration" / "login.html",
-    *sorted((PAGE.parent / "flask_chat" / "templates").iterdir()),
-    *sorted((PAGE.parent / "fastapi_chat" / "templates").iterdir()),
+    *sorted((PAGE / "templates").iterdir()),
 ]
 MODULES = sorted(STATIC.glob("*.js"))
 

@@ -104,7 +104,7 @@ def test_the_rules_send_each_caller_where_they_say(path, caller, route, backend)
         "--path",
         path,
         "-d",
-        '{"model": "gpt-4o"}',
+        '{"model": "gpt-5"}',
         "--user",
         "id=1",
         *caller,

@@ -50,7 +50,7 @@ def test_the_rules_have_no_problem() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_the_rules_send_each_caller_where_they_say(path, caller, route) -> None:
-    request = ["-X", "POST", "--path", path, "-d", '{"model": "gpt-4o"}', "--user", "id=alice"]
+    request = ["-X", "POST", "--path", path, "-d", '{"model": "gpt-5"}', "--user", "id=alice"]
     told = json.loads(flask("llmgw", "explain", *request, *caller, "--json").stdout)
     assert (told["outcome"], told["route"]) == ("route", route)
 

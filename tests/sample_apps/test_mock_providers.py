@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 SERVE = Path(__file__).parents[2] / "sample_apps" / "mock_providers" / "serve.py"
-QUESTION: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Who are you?"}]}
+QUESTION: dict[str, Any] = {"model": "gpt-5", "messages": [{"role": "user", "content": "Who are you?"}]}
 
 
 @pytest.fixture
