@@ -107,7 +107,8 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
 
     ``arguments`` is JSON text, of an object; empty means ``{}``. Nobody has checked it: in requests a writer that needs
     an object refuses what is none (``bad_arguments``). ``id`` is never empty. ``custom``: ``arguments`` is free text.
-    ``signature`` is a thought signature that belongs to this call (family ``google``).
+    ``signature`` is a thought signature that belongs to this call (family ``google``). ``at`` is the path of the
+    arguments in the caller's body.
     """
 
     id: str
@@ -116,6 +117,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     custom: bool = False
     signature: str | None = None
     cache: Cache | None = None
+    at: str = ""
 
 
 class ToolResult(msgspec.Struct, frozen=True, kw_only=True):

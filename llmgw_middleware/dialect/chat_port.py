@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import msgspec
 
 from llmgw_middleware.dialect.adjust import Policy
+from llmgw_middleware.dialect.capability import Capabilities
 from llmgw_middleware.dialect.chat import ChatRequest
 from llmgw_middleware.dialect.chat_event import ChatEvent
 from llmgw_middleware.dialect.chat_reply import ChatReply
 from llmgw_middleware.dialect.port import Fields
+from llmgw_middleware.dialect.quirks import Quirks
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.model.http import Header
 
@@ -26,19 +28,26 @@ Mint = Callable[[], str]
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """On what terms a request is written for one backend.
 
-    ``model`` is the name to send (None: nobody named one). ``max_tokens`` is the backend's ``maxTokens``, for dialects
-    that require a limit. ``version`` is the backend's ``apiVersion``. ``capabilities`` and ``quirks`` are the merged
-    rows of preset and configuration for this model; a name that is absent means the dialect's own default.
-    ``place`` has ``region``, ``project``, ``location`` and ``deployment`` where the backend has them.
+    ``model`` is the name to send (None: nobody named one), ``can`` what it can do, ``capabilities`` what the
+    configuration says of it. ``max_tokens`` is the backend's ``maxTokens``, for dialects that require a limit.
+    ``version`` is the backend's ``apiVersion`` or its provider's usual one, ``family`` whose carriers it reads,
+    ``quirks`` its row's with the configuration laid over them. ``place`` has ``region``, ``project``, ``location`` and
+    ``deployment`` where the backend has them. ``salt`` is the backend's secret for ``end_user.opaque_id``.
     """
 
     model: str | None
     on_unsupported: Policy = "error"
     max_tokens: int = 8192
     version: str | None = None
+    can: Capabilities = Capabilities()
     capabilities: Mapping[str, Any] = {}
-    quirks: Mapping[str, Any] = {}
+    quirks: Quirks = Quirks()
+    family: str = ""
     place: Mapping[str, str] = {}
+    salt: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"<Terms for {self.model}, {self.on_unsupported}>"
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):

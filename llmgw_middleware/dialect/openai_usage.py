@@ -14,14 +14,32 @@ def read_usage(reported: Any) -> Usage | None:
     said = reported.get
     prompt = _count(said("prompt_tokens"))
     sent, written = said("prompt_tokens_details"), said("completion_tokens_details")
-    cached = _count(sent.get("cached_tokens")) if isinstance(sent, dict) else 0
+    # Some report more cached than sent; the rest of the prompt must not become negative.
+    cached = min(_count(sent.get("cached_tokens")), prompt) if isinstance(sent, dict) else 0
+    cache_write = (
+        min(_count(sent.get("cache_write_tokens")), prompt - cached) if isinstance(sent, dict) else 0
+    )
     return Usage(
         input=prompt,
         output=_count(said("completion_tokens")),
-        # Some report more cached than sent; the rest of the prompt must not become negative.
-        cached=min(cached, prompt),
+        cached=cached,
         reasoning=_count(written.get("reasoning_tokens")) if isinstance(written, dict) else 0,
+        cache_write=cache_write,
     )
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """Return counts as OpenAI words them."""
+    details = {"cached_tokens": usage.cached}
+    if usage.cache_write:
+        details["cache_write_tokens"] = usage.cache_write
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.input + usage.output,
+        "prompt_tokens_details": details,
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    }
 
 
 def _count(value: Any) -> int:

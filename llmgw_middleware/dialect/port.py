@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -35,11 +35,18 @@ class MalformedReply(Exception):
 
 @dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class Outgoing:
-    """A request in the upstream's dialect. ``path`` is the operation's path below the backend's URL."""
+    """A request in the upstream's dialect.
+
+    ``path`` is the operation's path below the backend's URL. ``dropped`` names what was left out of the request or
+    changed in it, for ``x-llmgw-dropped``. ``remember`` is what the conversation wants to know again when the answer
+    comes; nobody else reads it.
+    """
 
     path: str
     headers: tuple[Header, ...]
     body: bytes
+    dropped: tuple[str, ...] = ()
+    remember: Any = None
 
 
 @dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much

@@ -1,0 +1,245 @@
+"""A conversation between two dialects: requests and answers go through the canonical chat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from llmgw_middleware.dialect.chat import ChatRequest
+from llmgw_middleware.dialect.chat_event import CONTENT, Failed, Started, UsageSeen
+from llmgw_middleware.dialect.chat_port import CallerChat, Decoder, Encoder, Mint, Scene, Terms, UpstreamChat
+from llmgw_middleware.dialect.chat_reply import ChatReply, Gatherer, events_of
+from llmgw_middleware.dialect.port import Fields, MalformedReply, Outgoing, Piece, Receipt, StreamTap
+from llmgw_middleware.errors import BadRequest
+from llmgw_middleware.model.fault import Fault, FaultKind
+from llmgw_middleware.model.http import Header
+from llmgw_middleware.model.usage import Usage
+
+EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
+
+TermsFor = Callable[[str | None], Terms]
+"""The terms of one backend for one model."""
+
+Estimate = Callable[[ChatRequest], int]
+"""How many input tokens a request has, about."""
+
+
+class Translation:
+    """A caller's dialect and another of a backend. Implements ``port.Conversation``.
+
+    ``clock`` is wall time in seconds. The answer is read by its content type, not by what was asked for: a stream that
+    the caller did not want is gathered, a complete answer to a stream is told as one.
+    """
+
+    __slots__ = ("_caller", "_clock", "_estimate", "_mint", "_terms", "_upstream")
+
+    def __init__(
+        self,
+        caller: CallerChat,
+        upstream: UpstreamChat,
+        terms: TermsFor,
+        *,
+        mint: Mint,
+        clock: Callable[[], float],
+        estimate: Estimate,
+    ) -> None:
+        self._caller = caller
+        self._upstream = upstream
+        self._terms = terms
+        self._mint = mint
+        self._clock = clock
+        self._estimate = estimate
+
+    def __repr__(self) -> str:
+        return f"<Translation from {self._caller!r} to {self._upstream!r}>"
+
+    def outgoing(
+        self,
+        fields: Fields | None,
+        raw: bytes,  # noqa: ARG002 - it is never sent as it is
+        *,
+        headers: Sequence[Header],
+        model: str | None,
+        stream: bool,
+    ) -> Outgoing:
+        """Read the caller's request and word it for the backend. Raises BadRequest, Unsupported among them."""
+        if fields is None:
+            raise BadRequest("The request body has to be a JSON object.", code="invalid_json")
+        request = self._caller.read_request(fields, headers)
+        request.stream = stream
+        written = self._upstream.write_request(request, self._terms(model))
+        scene = Scene(
+            request=request,
+            model=request.model or model,
+            created=int(self._clock()),
+            estimate=self._estimate(request),
+            mint=self._mint,
+        )
+        return Outgoing(
+            path=written.path,
+            headers=written.headers,
+            body=written.body,
+            dropped=written.dropped,
+            remember=scene,
+        )
+
+    def tap(self, outgoing: Outgoing, content_type: str, *, show_usage: bool) -> StreamTap:  # noqa: ARG002 - the scene knows
+        """Return a fresh tap of a stream, or of a complete answer that is to be told as one."""
+        scene: Scene = outgoing.remember
+        encoder = self._caller.encoder(scene)
+        if content_type == JSON:
+            return WholeTap(lambda body: self._upstream.read_reply(body, scene), encoder)
+        return TranslatingTap(self._upstream.decoder(scene, content_type), encoder)
+
+    def read_reply(self, outgoing: Outgoing, body: bytes, content_type: str) -> Receipt:
+        """Read a complete answer and word it for the caller; raises MalformedReply."""
+        scene: Scene = outgoing.remember
+        if content_type in {JSON, ""}:
+            reply = self._upstream.read_reply(body, scene)
+        else:
+            reply = gathered(self._upstream.decoder(scene, content_type), body)
+        if not reply.choices:
+            raise MalformedReply("the answer says nothing")
+        return Receipt(body=self._caller.write_reply(reply, scene), model=reply.model, usage=reply.usage)
+
+    def read_error(self, status: int, headers: Sequence[Header], body: bytes, *, now: float) -> Fault:
+        """Read an error answer of the backend."""
+        return self._upstream.read_error(status, headers, body, now=now)
+
+
+def gathered(decoder: Decoder, body: bytes) -> ChatReply:
+    """Read a whole stream as one answer; raises MalformedReply if it fails in band or is cut off."""
+    gatherer = Gatherer()
+    for event in (*decoder.feed(body), *decoder.close()):
+        if isinstance(event, Failed):
+            raise MalformedReply(f"the stream failed: {event.fault.kind.value}")
+        gatherer.take(event)
+    return gatherer.reply()
+
+
+class TranslatingTap:
+    """Decodes the upstream's stream and encodes it for the caller. Implements ``port.StreamTap``."""
+
+    __slots__ = ("_content", "_decoder", "_encoder", "done", "fault", "model", "usage")
+
+    def __init__(self, decoder: Decoder, encoder: Encoder) -> None:
+        self.fault: Fault | None = None
+        self.done = False
+        self.usage: Usage | None = None
+        self.model: str | None = None
+        self._decoder = decoder
+        self._encoder = encoder
+        self._content = False
+
+    def __repr__(self) -> str:
+        return f"<TranslatingTap {self._decoder!r} to {self._encoder!r}>"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the dialect's finish was seen."""
+        return self._decoder.finished
+
+    @finished.setter
+    def finished(self, _: bool) -> None:
+        raise AttributeError("only the decoder knows")
+
+    @property
+    def malformed(self) -> int:
+        """How many events could not be read."""
+        return self._decoder.malformed
+
+    @malformed.setter
+    def malformed(self, _: int) -> None:
+        raise AttributeError("only the decoder knows")
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        """Take bytes split anywhere; return what may go to the caller now."""
+        if self.done or self.fault is not None:
+            return ()
+        return self._tell(self._decoder.feed(data))
+
+    def close(self) -> Sequence[Piece]:
+        """Take the upstream's clean end."""
+        if self.done or self.fault is not None:
+            return ()
+        return self._tell(self._decoder.close())
+
+    def _tell(self, events: Sequence[object]) -> Sequence[Piece]:
+        for event in events:
+            kind = type(event)
+            if kind in CONTENT:
+                self._content = True
+            elif isinstance(event, UsageSeen):
+                self.usage = event.usage
+            elif isinstance(event, Started):
+                self.model = event.model
+                self.usage = event.usage
+            elif isinstance(event, Failed):
+                self.fault = event.fault
+        data = self._encoder.write(events)  # type: ignore[arg-type] # they are a decoder's
+        if self._decoder.done and self.fault is None:
+            self.done = True
+            data += self._encoder.close()
+        if not data:
+            return ()
+        content, self._content = self._content, False
+        return (Piece(data, content),)
+
+
+class WholeTap:
+    """Collects a complete answer and tells it as a stream. Implements ``port.StreamTap``."""
+
+    __slots__ = (
+        "_encoder",
+        "_parts",
+        "_read",
+        "_size",
+        "done",
+        "fault",
+        "finished",
+        "malformed",
+        "model",
+        "usage",
+    )
+
+    LONGEST = 64 * 1024 * 1024
+    """Bytes of an answer that is read whole."""
+
+    def __init__(self, read: Callable[[bytes], ChatReply], encoder: Encoder) -> None:
+        self.fault: Fault | None = None
+        self.finished = False
+        self.done = False
+        self.usage: Usage | None = None
+        self.model: str | None = None
+        self.malformed = 0
+        self._read = read
+        self._encoder = encoder
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def __repr__(self) -> str:
+        return f"<WholeTap {self._size} bytes, {'done' if self.done else 'open'}>"
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        """Keep the bytes until the end."""
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > self.LONGEST:
+            self.fault = Fault(
+                kind=FaultKind.PROTOCOL, message="the answer is too long to be told as a stream"
+            )
+        return ()
+
+    def close(self) -> Sequence[Piece]:
+        """Tell the answer."""
+        if self.done or self.fault is not None:
+            return ()
+        try:
+            reply = self._read(b"".join(self._parts))
+        except MalformedReply as problem:
+            self.fault = Fault(kind=FaultKind.PROTOCOL, message=str(problem))
+            return ()
+        self.model, self.usage = reply.model, reply.usage
+        self.finished = self.done = True
+        data = self._encoder.write(events_of(reply)) + self._encoder.close()
+        return (Piece(data, content=True),)
