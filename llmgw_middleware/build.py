@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from llmgw_middleware.attributes import AttributeReader
+from llmgw_middleware.cel.program import compile_expression
+from llmgw_middleware.cel.variables import REPLY
 from llmgw_middleware.choice import Chooser
 from llmgw_middleware.config.load import load
 from llmgw_middleware.config.settings import ProcessSettings
@@ -20,10 +22,13 @@ from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.geo import Locator
 from llmgw_middleware.health import Checker
 from llmgw_middleware.match.paths import Interceptor
+from llmgw_middleware.match.routing import changes_in, expressions_of, routing_fields
 from llmgw_middleware.match.table import RouteTable
 from llmgw_middleware.model.backend import Backend, HealthCheck, Pool
+from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.plan import IdentityRules, Plan
 from llmgw_middleware.model.route import Route
+from llmgw_middleware.model.transform import NO_CHANGES, NO_TRANSFORM
 from llmgw_middleware.model.usage import Price
 from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.policy.balance import STRATEGIES, RoundRobin
@@ -31,6 +36,7 @@ from llmgw_middleware.policy.condition import Condition
 from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.health import HealthVerdict
 from llmgw_middleware.policy.pool import Target
+from llmgw_middleware.shaping import Prelude, Shaping
 from llmgw_middleware.snapshot import Snapshot
 from llmgw_middleware.transport.environment import EnvironmentTransport, proxies_of
 from llmgw_middleware.transport.h1_transport import H1Transport
@@ -115,8 +121,11 @@ def build_snapshot(plan: Plan, before: Snapshot | None = None) -> Snapshot:
     targets.update({name: _pool(pool, conditions) for name, pool in plan.pools.items()})
     _time(conditions, targets.values())
     prices = _prices(plan)
+    routing = routing_fields(plan)
     choosers = {
-        route.name: Chooser(route, targets, plan, prices, upstreams)
+        route.name: Chooser(
+            route, targets, plan, prices, upstreams, shaping=_shaping(route, plan), routing_fields=routing
+        )
         for route in plan.routes
         if route.answer is None
     }
@@ -131,8 +140,17 @@ def build_snapshot(plan: Plan, before: Snapshot | None = None) -> Snapshot:
         locator=Locator(plan.geography, plan.trusted_proxies),
         attributes=_attributes(plan.identity),
         checkers=tuple(_checkers(plan, targets, upstreams)),
-        uses_identity=plan.identity.require or any(_asks_who(route) for route in plan.routes),
+        uses_identity=plan.identity.require
+        or any(_asks_who(route) for route in plan.routes)
+        or any(map(_about_who, (*changes_in(plan.before_routing), *changes_in(plan.on_answers)))),
+        prelude=None if plan.before_routing == NO_CHANGES else Prelude(plan.before_routing),
     )
+
+
+def _shaping(route: Route, plan: Plan) -> Shaping | None:
+    if route.transform == NO_TRANSFORM and plan.on_answers == NO_CHANGES:
+        return None
+    return Shaping(route.name, route.transform, plan.on_answers)
 
 
 def default_transport(env: Mapping[str, str]) -> Callable[[], Transport]:
@@ -230,4 +248,8 @@ def _checkers(plan: Plan, targets: Mapping[str, Target], upstreams: Mapping[str,
 
 def _asks_who(route: Route) -> bool:
     sticks = route.sticky is not None and route.sticky.kind in {"user", "session"}
-    return sticks or any(match.user for match in route.matches)
+    return sticks or any(match.user for match in route.matches) or any(map(_about_who, expressions_of(route)))
+
+
+def _about_who(expression: Expression) -> bool:
+    return compile_expression(expression.text, vocabulary=REPLY).reads_any("user", "jwt")

@@ -18,6 +18,7 @@ from llmgw_middleware.model.usage import Price, Usage
 from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.split import Splitter
+from llmgw_middleware.shaping import Shaping
 
 Targets = Mapping[str, Target]
 Prices = Mapping[tuple[str, str], Price]
@@ -37,7 +38,10 @@ class Choice:
 
 
 class Chooser:
-    """A route's targets. ``offered`` are the models that its callers may be shown, ``terms`` what its orders share."""
+    """A route's targets. ``offered`` are the models that its callers may be shown, ``terms`` what its orders share.
+
+    ``shaping`` is what the route does to requests and answers, None for nothing.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,9 @@ class Chooser:
         plan: Plan,
         prices: Prices,
         upstreams: Mapping[str, Upstream],
+        *,
+        shaping: Shaping | None = None,
+        routing_fields: frozenset[str] = frozenset(),
     ) -> None:
         backends, gateway = plan.backends, plan.timeouts
         self.route = route
@@ -61,7 +68,8 @@ class Chooser:
         self._retry = {t.name: _retry_at(route, t, plan) for t in self._reached()}
         self._prices = prices
         self.read = route.timeouts.over(gateway).read
-        self.terms = self._terms(upstreams)
+        self.shaping = shaping
+        self.terms = self._terms(upstreams, routing_fields)
 
     def __repr__(self) -> str:
         return (
@@ -85,12 +93,13 @@ class Chooser:
 
         return cost
 
-    def _terms(self, upstreams: Mapping[str, Upstream]) -> Terms:
+    def _terms(self, upstreams: Mapping[str, Upstream], routing_fields: frozenset[str]) -> Terms:
         """Gather what all orders of the route have in common. Backends without an address have no leg."""
         route = self.route
         names = dict.fromkeys(e.name for target in self._reached() for e in target.endpoints)
         return Terms(
             rewrite=route.rewrite,
+            routing_fields=routing_fields,
             legs={
                 name: Leg(upstream, self._timeouts[name], upstream.backend.timeouts.read)
                 for name in names

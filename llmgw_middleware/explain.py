@@ -19,6 +19,7 @@ from llmgw_middleware.model.http import Request
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.model.place import Place
 from llmgw_middleware.model.route import Route
+from llmgw_middleware.model.world import World
 from llmgw_middleware.origin import Setting, retry_of, timeouts_of
 from llmgw_middleware.policy.backoff import delay
 from llmgw_middleware.policy.lease import Lease
@@ -125,18 +126,28 @@ class _Elsewhere:
 
 
 def explain(
-    snapshot: Snapshot, request: Request, identity: Identity, *, chance: float, country: str | None = None
+    snapshot: Snapshot,
+    request: Request,
+    identity: Identity,
+    *,
+    chance: float,
+    now: float = 0.0,
+    country: str | None = None,
 ) -> Explanation:
     """Decide about ``request`` as the gateway would, and keep every reason.
 
-    ``chance`` in [0, 1) stands for luck; ``country`` (upper case) for where the caller is. A request without a body
+    ``chance`` in [0, 1) stands for luck, ``now`` (seconds since 1970) for the time, ``country`` (upper case) for where
+    the caller is. A request without a body
     is explained as far as its path, headers and caller go.
     """
     locator = snapshot.locator
-    facts = Facts(request, identity, locator if country is None else _Elsewhere(locator, country))
+    where = locator if country is None else _Elsewhere(locator, country)
+    world = World(now=lambda: now, chance=lambda: chance)
+    facts = Facts(request, identity, where, world=world)
     if not snapshot.intercepted.covers(request.path):
         return Explanation(outcome="pass", identity=identity, place=facts.place)
     try:
+        facts = snapshot.facts(request, identity, where, world)
         check_path(request.path)
         selection = snapshot.table.select(facts, trace=True)
         if selection.route is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 from llmgw_middleware.body import MISSING, Body, Missing
@@ -13,6 +14,9 @@ from llmgw_middleware.model.place import Place
 from llmgw_middleware.model.world import STILL, World
 
 __all__ = ("MISSING", "Body", "Facts", "Locates", "Missing")
+
+
+NOTHING_NOTED: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Locates(Protocol):
@@ -30,6 +34,8 @@ class Locates(Protocol):
 class Facts:
     """What rules may see of one request. Everything is worked out when first asked for, and then kept.
 
+    ``metadata`` are values that the transform before routing noted under names.
+
     Headers whose names contain ``_`` are never visible: some servers cannot tell them from names with ``-``, so a
     caller could pass for a trusted proxy.
     """
@@ -44,16 +50,24 @@ class Facts:
         "_texts",
         "body",
         "identity",
+        "metadata",
         "request",
         "world",
     )
 
     def __init__(
-        self, request: Request, identity: Identity, locate: Locates, *, world: World = STILL
+        self,
+        request: Request,
+        identity: Identity,
+        locate: Locates,
+        *,
+        world: World = STILL,
+        metadata: Mapping[str, Any] = NOTHING_NOTED,
     ) -> None:
         self.request = request
         self.identity = identity
         self.world = world
+        self.metadata = metadata
         self._locate = locate
         self.body = Body(request.body)
         """The body, read as far as asked."""
@@ -66,6 +80,10 @@ class Facts:
 
     def __repr__(self) -> str:
         return f"<Facts of {self.request.method} {self.request.path}>"
+
+    def seen_as(self, request: Request, metadata: Mapping[str, Any]) -> Facts:
+        """Return facts of the same caller with the request as a transform makes it, and what that noted."""
+        return Facts(request, self.identity, self._locate, world=self.world, metadata=metadata)
 
     @property
     def body_failed(self) -> bool:

@@ -8,6 +8,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, TypeVar, overload
 
 from llmgw_middleware.admission import admit, denial, model_asked, operation_asked, replay_safe
@@ -27,6 +28,7 @@ from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.http import Header, Pass, Request, Response
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.route import Route
+from llmgw_middleware.model.world import World
 from llmgw_middleware.observe.answer import decision_headers, id_headers, request_id_of, retry_headers
 from llmgw_middleware.observe.log import RequestLog
 from llmgw_middleware.observe.observer import Observer
@@ -64,6 +66,7 @@ class Gateway:
         self._rebuild = rebuild
         self._watcher = Watcher(snapshot.plan.sources, self.reload)
         self._chance = (rng or random.Random()).random  # noqa: S311 - it spreads load, it guards nothing
+        self._world = World(now=time.time, chance=self._chance)
         watch = self._watcher.run if self._watcher.sources else None
         self._loops = Loops(make_transport, chance=self._chance, watch=watch)
         self._thread = LoopThread(at_end=self.aclose)
@@ -180,7 +183,7 @@ class Gateway:
 
     async def handle(self, request: Request) -> Response | Pass:
         """Answer ``request``. Never raises but for cancellation; every request is settled exactly once."""
-        passage = _Passage(self._snapshot, self._loops.current(), self._observers, request, self._chance)
+        passage = _Passage(self._snapshot, self._loops.current(), self._observers, request, self._world)
         try:
             return passage.finish(await passage.answer())
         except GatewayError as error:
@@ -200,7 +203,7 @@ class _Passage:
     """One request on its way through the house, and the record of it."""
 
     __slots__ = (
-        "_began", "_bound", "_caller", "_chance", "_clock", "_entered", "_observers", "_request", "_snapshot", "decision",
+        "_began", "_bound", "_caller", "_chance", "_clock", "_entered", "_observers", "_request", "_snapshot", "_world", "decision",
     )  # fmt: skip
 
     def __init__(
@@ -209,13 +212,14 @@ class _Passage:
         bound: Bound,
         observers: tuple[Observer, ...],
         request: Request,
-        chance: Callable[[], float],
+        world: World,
     ) -> None:
         self._snapshot = snapshot
         self._bound = bound
         self._observers = observers
         self._request = request
-        self._chance = chance
+        self._world = world
+        self._chance = world.chance
         self._entered = False
         self._clock = bound.clock
         self._began = bound.clock()
@@ -247,7 +251,7 @@ class _Passage:
         self.decision.identity = identity
         if self._snapshot.plan.identity.require and not identity.authenticated:
             raise AuthError("Log in first: this gateway serves no anonymous callers.")
-        return Facts(self._request, identity, self._snapshot.locator)
+        return self._snapshot.facts(self._request, identity, self._snapshot.locator, self._world)
 
     def select(self, facts: Facts) -> Selection:
         """Find the first rule whose every condition holds."""
@@ -279,7 +283,10 @@ class _Passage:
     async def exchange(
         self, operation: Operation, chooser: Chooser, choice: Choice, facts: Facts
     ) -> Response:
-        """Run the request against its targets."""
+        """Run the request against its targets, as the route shapes it."""
+        shaping = chooser.shaping
+        shaped = None if shaping is None else shaping.request(facts)
+        facts = facts if shaped is None else shaped.facts
         opaque, bound, terms = operation is Operation.OPAQUE, self._bound, chooser.terms
         stream = not opaque and facts.body.true("stream")
         self.decision.stream = stream
@@ -288,7 +295,8 @@ class _Passage:
             terms=terms,
             facts=facts,
             operation=operation,
-            model=terms.rewrite.model or self.decision.model_asked,
+            model=terms.rewrite.model
+            or (self.decision.model_asked if shaped is None else model_asked(facts)),
             stream=stream,
             show_usage=stream and facts.body.get(("stream_options", "include_usage")) is True,
             replay_safe=replay_safe(chooser.route, operation, facts),
@@ -298,8 +306,14 @@ class _Passage:
             decision=self.decision,
             caller=self._caller,
             settle=self._settle,
+            # What rules saw may have headers that are for them alone.
+            sent=None if facts.request is self._request else replace(self._request, body=facts.request.body),
+            edit=None if shaped is None else shaped.edits.over,
         )
-        return await bound.exchange.run(order)
+        answer = await bound.exchange.run(order)
+        if shaping is None or shaped is None:
+            return answer
+        return shaping.answer(answer, shaped, self.decision.backend)
 
     def listing(self, facts: Facts) -> Response:
         """List the models of the routes that this caller could take."""

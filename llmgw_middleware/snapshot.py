@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from llmgw_middleware.attributes import AttributeReader
 from llmgw_middleware.choice import Chooser
 from llmgw_middleware.exchange.upstream import Upstream
+from llmgw_middleware.facts import Facts, Locates
 from llmgw_middleware.geo import Locator
 from llmgw_middleware.health import Checker
 from llmgw_middleware.match.paths import Interceptor
 from llmgw_middleware.match.table import RouteTable
 from llmgw_middleware.model.decision import Decision
+from llmgw_middleware.model.http import Request
+from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.usage import Price
+from llmgw_middleware.model.world import World
 from llmgw_middleware.policy.condition import Condition
+from llmgw_middleware.shaping import Prelude
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +28,8 @@ class Snapshot:
     """What a reload swaps in one step.
 
     ``conditions`` are the backends' by name: those of backends that did not change go over into the next snapshot.
-    ``prices`` are by target and backend; ``uses_identity`` says whether any rule needs to know who calls.
+    ``prices`` are by target and backend; ``uses_identity`` says whether any rule needs to know who calls;
+    ``prelude`` is what happens to every request before routing.
     """
 
     plan: Plan
@@ -37,6 +43,23 @@ class Snapshot:
     attributes: AttributeReader
     checkers: tuple[Checker, ...]
     uses_identity: bool
+    prelude: Prelude | None = None
+
+    def facts(self, request: Request, identity: Identity, locate: Locates, world: World) -> Facts:
+        """Return what rules see of a request: what it says, and what the transform before routing makes of it."""
+        facts = Facts(request, identity, locate, world=world)
+        return facts if self.prelude is None else self.prelude.view(facts)
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How often expressions had no value: a ``when`` by its place, transforms by their route."""
+        found = self.table.failures
+        for name, chooser in self.choosers.items():
+            if chooser.shaping is not None and chooser.shaping.failures:
+                found[f"transform of {name}"] = chooser.shaping.failures
+        if self.prelude is not None and self.prelude.failures:
+            found["gateway.transform"] = self.prelude.failures
+        return found
 
     def cost(self, decision: Decision) -> float | None:
         """Return the dollars of a finished request, or None where price or usage are not known."""

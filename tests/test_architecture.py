@@ -17,6 +17,7 @@ FLOORS = (
     ("regex", "facts", "regions", "geo", "attributes", "policy", "dialect", "usage", "store", "transport", "observe", "loop_thread"),
     ("cel",),
     ("match", "config", "exchange", "client"),
+    ("shaping",),
     ("choice", "health", "shadow", "rollouts", "watch"),
     ("admission", "lifespan", "origin", "snapshot"),
     ("gateway", "explain"),

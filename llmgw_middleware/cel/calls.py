@@ -21,6 +21,8 @@ class _Calls(Compiles, Protocol):
 
     def is_local(self, name: str) -> bool: ...
 
+    def note(self, *names: str) -> None: ...
+
 
 def method_names() -> tuple[str, ...]:
     """Return the names of everything that can be called."""
@@ -65,6 +67,8 @@ def _applied(compiler: _Calls, part: Call, function: Function, name: str, args: 
         return compiler.folded(quick, *codes)
     if not function.light:
         compiler.framed()
+    compiler.note(*function.reads)
+    compiler.weigh(function.cost)
     run = _run(function, [code.run for code in codes])
     return Code(run) if function.open else compiler.folded(run, *codes)
 

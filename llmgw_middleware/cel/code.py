@@ -58,8 +58,9 @@ class Function:
     """A function of values. ``run`` is given the frame, then the arguments, the receiver first.
 
     ``least`` and ``most`` count arguments with the receiver; most -1: any number. ``open`` functions depend on more than
-    their arguments: they are given the facts before the frame, and are never worked out at load. ``light`` ones do not
-    touch the frame.
+    their arguments: they are given the facts before the frame, and are never worked out at load; ``reads`` names the
+    variables that they look at. ``light`` ones do not touch the frame. ``cost`` is how many steps a
+    call takes in a loop, besides what it takes for the length of its arguments.
     """
 
     run: Callable[..., Any]
@@ -67,6 +68,8 @@ class Function:
     most: int
     open: bool = False
     light: bool = False
+    reads: tuple[str, ...] = ()
+    cost: int = 2
 
     def takes(self, count: int) -> bool:
         """Whether it can be called with so many arguments."""
@@ -98,6 +101,10 @@ class Compiles(Protocol):
 
     def fault(self, at: int, message: str, hint: str | None = None) -> ExpressionError:
         """Return an error at an offset of the text."""
+        ...
+
+    def weigh(self, steps: int) -> None:
+        """Note that a part takes so many steps more in a loop than its parts."""
         ...
 
     def reads_all(self) -> None:

@@ -74,6 +74,10 @@ class Compiler:
         """Note that the program needs a frame."""
         self.needs_frame = True
 
+    def weigh(self, steps: int) -> None:
+        """Note that a part takes so many steps more in a loop than its parts."""
+        self._parts += steps
+
     def reads_all(self) -> None:
         """Note that the program reads every variable there is."""
         self.reads.update((name,) for name in self._vocabulary.variables)
@@ -92,6 +96,10 @@ class Compiler:
         if not self._vocabulary.lenient:
             raise self.fault(at, message, hint)
         return failing(message)
+
+    def note(self, *names: str) -> None:
+        """Note that variables are read by a function that looks at them itself."""
+        self.reads.update((name,) for name in names)
 
     def is_local(self, name: str) -> bool:
         """Whether a name is a loop's variable here."""

@@ -75,7 +75,8 @@ def tokens(text: str) -> Iterator[Token]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise fault(text, at, f"{text[at]!r} has no meaning here")
+            hint = "CEL writes ==" if text[at] == "=" else None
+            raise fault(text, at, f"{text[at]!r} has no meaning here", hint)
         token = _token(text, match)
         at = match.end() if token is None else token.end
         if token is not None:

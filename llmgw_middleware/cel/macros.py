@@ -8,7 +8,7 @@ from typing import Any, Final
 from llmgw_middleware.body import MISSING
 from llmgw_middleware.cel.code import Code, Compiles, Loop, Run, each, each_pair, truth
 from llmgw_middleware.cel.fault import EvaluationError, Exhausted
-from llmgw_middleware.cel.limits import Frame, listed, spend
+from llmgw_middleware.cel.limits import Frame, spend
 from llmgw_middleware.cel.syntax import Call, Select
 from llmgw_middleware.cel.values import (
     NONE,
@@ -19,6 +19,9 @@ from llmgw_middleware.cel.values import (
     key_value,
     no_overload,
 )
+
+_CATCHING: Final = 10
+"""Steps that an error costs which is caught in a loop."""
 
 Macro = Callable[[Any, Call], Code | None]
 
@@ -231,12 +234,14 @@ def _bind(compiler: Compiles, part: Call) -> Code:
 def _default(compiler: Compiles, part: Call) -> Code:
     if len(part.args) != 2:  # noqa: PLR2004 - the value and what to take instead
         raise compiler.fault(part.start, "default() takes an expression, and what to take if it has no value")
+    compiler.weigh(_CATCHING)
     return _first_of([compiler.code(arg).run for arg in part.args], skip_null=False)
 
 
 def _coalesce(compiler: Compiles, part: Call) -> Code:
     if not part.args:
         raise compiler.fault(part.start, "coalesce() takes the expressions to try")
+    compiler.weigh(_CATCHING * len(part.args))
     return _first_of([compiler.code(arg).run for arg in part.args], skip_null=True)
 
 
@@ -271,7 +276,7 @@ def _variables(compiler: Compiles, part: Call) -> Code:
     readers = compiler.variables
 
     def run(facts: Any, frame: Frame) -> Any:
-        listed(frame, len(readers))
+        spend(frame, 100 * len(readers))
         values = ((name, read(facts, frame)) for name, read in readers.items())
         return {name: value for name, value in values if value is not MISSING}
 

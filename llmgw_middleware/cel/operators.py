@@ -132,7 +132,9 @@ def negate(value: Any) -> Any:
 def equals(left: Any, right: Any, frame: Frame) -> bool:
     """Return ``left == right``."""
     if is_list(left) or is_map(left):
-        spend(frame, weight(left))
+        spend(frame, weight(left) << 2)
+    elif type(left) is str and type(right) is str:
+        spend(frame, len(left) >> 9)
     return equal(left, right)
 
 
@@ -144,13 +146,19 @@ def differs(left: Any, right: Any, frame: Frame) -> bool:
 def is_in(left: Any, right: Any, frame: Frame) -> bool:
     """Return ``left in right``."""
     if is_list(right):
-        spend(frame, len(right) * weight(left) >> 2)
+        if type(left) is str:
+            # Python's own search: text equals nothing but text.
+            spend(frame, len(right) >> 3)
+            return left in right
+        spend(frame, len(right) * weight(left))
     return contains(right, left)
 
 
 def _ordered(mark: str, compare: Callable[[Any, Any], bool]) -> Operation:
     def ordered(left: Any, right: Any, frame: Frame) -> bool:
         one, other = less(left, right, mark)
+        if type(one) is str:
+            spend(frame, len(one) >> 9)
         return compare(one, other)
 
     return ordered

@@ -114,7 +114,13 @@ class _Parser:
         self._depth -= 1
         return part
 
+    @property
+    def _ended(self) -> int:
+        """Where the last token that was read ends: brackets belong to what they enclose."""
+        return self._tokens[self._at - 1].end
+
     def _expression(self) -> Part:
+        start = self._token.start
         condition = self._logic("||", lambda: self._logic("&&", self._comparison))
         if not self._takes("?"):
             return condition
@@ -125,23 +131,25 @@ class _Parser:
             if self._sees("?"):
                 raise fault(self._text, self._token.start, "a choice inside a choice needs brackets")
             self._needs(":")
-            chain.append((condition, then))
+            chain.append((start, condition, then))
+            start = self._token.start
             condition = self._logic("||", lambda: self._logic("&&", self._comparison))
             if not self._takes("?"):
                 break
-        other = condition
-        for asked, then in reversed(chain):
-            other = Choice(asked.start, other.end, asked, then, other)
+        other, end = condition, self._ended
+        for start, asked, then in reversed(chain):
+            other = Choice(start, end, asked, then, other)
         return other
 
     def _logic(self, mark: str, term: Callable[[], Part]) -> Part:
+        start = self._token.start
         first = term()
         if not self._sees(mark):
             return first
         terms = [first]
         while self._takes(mark):
             terms.append(term())
-        return Logic(first.start, terms[-1].end, mark, tuple(terms))
+        return Logic(start, self._ended, mark, tuple(terms))
 
     def _comparison(self) -> Part:
         return self._chain(_COMPARISONS, self._sum)
@@ -153,11 +161,12 @@ class _Parser:
         return self._chain(frozenset("*/%"), self._unary)
 
     def _chain(self, marks: frozenset[str], term: Callable[[], Part]) -> Part:
+        start = self._token.start
         left = term()
         while self._token.kind == "mark" and self._token.text in marks:
             mark = self._next().text
             right = term()
-            left = Binary(left.start, right.end, mark, left, right)
+            left = Binary(start, self._ended, mark, left, right)
         return left
 
     def _unary(self) -> Part:
@@ -165,11 +174,13 @@ class _Parser:
         while self._sees("!", "-"):
             marks.append(self._next())
         if marks and marks[-1].text == "-" and self._is_number():
-            operand = self._members(self._negative(marks.pop()))
+            minus = marks.pop()
+            operand = self._members(self._negative(minus), minus.start)
         else:
-            operand = self._members(self._primary())
+            start = self._token.start
+            operand = self._members(self._primary(), start)
         for mark in reversed(marks):
-            operand = Unary(mark.start, operand.end, mark.text, operand)
+            operand = Unary(mark.start, self._ended, mark.text, operand)
         return operand
 
     def _is_number(self) -> bool:
@@ -180,14 +191,14 @@ class _Parser:
         token = self._next()
         return Literal(minus.start, token.end, -token.value)
 
-    def _members(self, part: Part) -> Part:
+    def _members(self, part: Part, start: int) -> Part:
         while True:
             if self._takes("."):
-                part = self._member(part)
+                part = self._member(part, start)
             elif self._takes("["):
                 optional = self._takes("?")
                 key = self._nested()
-                part = Index(part.start, self._needs("]").end, part, key, optional)
+                part = Index(start, self._needs("]").end, part, key, optional)
             elif self._sees("{") and _dotted(part):
                 raise fault(
                     self._text, part.start, "messages such as Name{…} are not supported", "write a map"
@@ -195,7 +206,7 @@ class _Parser:
             else:
                 return part
 
-    def _member(self, operand: Part) -> Part:
+    def _member(self, operand: Part, start: int) -> Part:
         optional = self._takes("?")
         token = self._next()
         if not (token.kind in {"name", "escaped"} or token.text == "in"):
@@ -203,8 +214,8 @@ class _Parser:
             raise self._unexpected("the name of a field")
         if self._sees("(") and not optional and token.kind == "name":
             args, end = self._arguments()
-            return Call(operand.start, end, operand, token.text, args, token.start)
-        return Select(operand.start, token.end, operand, token.text, optional)
+            return Call(start, end, operand, token.text, args, token.start)
+        return Select(start, token.end, operand, token.text, optional)
 
     def _arguments(self) -> tuple[tuple[Part, ...], int]:
         self._needs("(")

@@ -19,6 +19,9 @@ LONGEST_PATTERN: Final = 500
 COMPILING: Final = 5_000
 """Steps that such a pattern costs."""
 
+SEARCHING: Final = 20
+"""Steps that a search costs, besides those for the length of its text."""
+
 _GROUP = re.compile(r"\$(?:(\$)|([0-9A-Za-z_]+)|\{([^}]*)\})")
 
 
@@ -26,6 +29,8 @@ class _Compiler(Protocol):
     def fault(self, at: int, message: str, hint: str | None = None) -> ExpressionError: ...
 
     def framed(self) -> None: ...
+
+    def weigh(self, steps: int) -> None: ...
 
 
 def pattern_code(compiler: _Compiler, part: Call, name: str, codes: list[Code]) -> Run | None:
@@ -37,6 +42,7 @@ def pattern_code(compiler: _Compiler, part: Call, name: str, codes: list[Code]) 
     except UnsafePattern as error:
         raise compiler.fault(part.args[-1 if name == "matches" else 0].start, str(error)) from error
     compiler.framed()
+    compiler.weigh(SEARCHING)
     subject = codes[0].run
     if name == "matches":
         return lambda facts, frame: _found(searcher, subject(facts, frame), frame)

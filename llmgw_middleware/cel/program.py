@@ -14,7 +14,7 @@ from llmgw_middleware.cel.fault import EvaluationError, ExpressionError
 from llmgw_middleware.cel.limits import STEPS, Frame
 from llmgw_middleware.cel.parser import parse
 from llmgw_middleware.cel.references import references
-from llmgw_middleware.cel.syntax import Part
+from llmgw_middleware.cel.syntax import Logic, Part
 from llmgw_middleware.cel.vocabulary import Path, Vocabulary
 
 _MISFORTUNES = (RecursionError, ArithmeticError, ValueError, TypeError, LookupError)
@@ -25,14 +25,16 @@ class Program:
     """A compiled expression. Safe to share between threads.
 
     ``text`` is its source, ``where`` the place of it in the configuration; ``reads`` are the variables it reads, each
-    with what it takes of it (``("body", "model")``).
+    with what it takes of it (``("body", "model")``); ``value`` is OPEN unless it is the same for every request.
     """
 
-    __slots__ = ("_framed", "_run", "_size", "part", "reads", "text", "vocabulary", "where")
+    __slots__ = ("_framed", "_run", "_size", "part", "reads", "text", "value", "vocabulary", "where")
 
     def __init__(self, text: str, part: Part, vocabulary: Vocabulary, where: str) -> None:
         compiler = Compiler(text, vocabulary)
-        self._run: Run = compiler.code(part).run
+        code = compiler.code(part)
+        self._run: Run = code.run
+        self.value = code.value
         self._framed = compiler.needs_frame
         self._size = compiler.slots
         self.text = text
@@ -43,6 +45,23 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<Program {self.text!r}>"
+
+    @property
+    def source(self) -> str:
+        """The text of this program: of a term, only its own."""
+        return self.text[self.part.start : self.part.end]
+
+    @property
+    def terms(self) -> tuple[Program, ...]:
+        """The terms of ``a && b && …`` as programs of their own; all of them have to hold."""
+        part = self.part
+        if not (isinstance(part, Logic) and part.mark == "&&"):
+            return (self,)
+        return tuple(
+            inner
+            for term in part.terms
+            for inner in Program(self.text, term, self.vocabulary, self.where).terms
+        )
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from llmgw_middleware.cel.adopt import adopted
 from llmgw_middleware.cel.code import Run
 from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.headers import SECRET_HEADERS, Headers, as_sent
-from llmgw_middleware.cel.limits import Frame
+from llmgw_middleware.cel.limits import Frame, spend
 from llmgw_middleware.cel.times import NANO, Timestamp
 from llmgw_middleware.cel.vocabulary import Beside, Path, Reader, Variable, Vocabulary
 from llmgw_middleware.errors import BadRequest
@@ -45,6 +45,10 @@ class _Lazy(Mapping[Any, Any]):
         return sum(1 for _ in self)
 
 
+_LARGE: Final = frozenset({"headers", "query", "uri", "inputTokensEstimate"})
+"""What is read as a whole at a price."""
+
+
 class _Fields(Variable):
     """A variable with known fields."""
 
@@ -55,9 +59,9 @@ class _Fields(Variable):
     def reader(self, path: Path) -> Reader:
         name = path[0] if path else None
         if isinstance(name, str) and name in self._readers:
-            return Reader(self._readers[name], 1)
+            return Reader(self._readers[name], 1, framed=name in _LARGE)
         readers = self._readers
-        return Reader(lambda facts, frame: _Lazy(readers, facts, frame))
+        return Reader(lambda facts, frame: _Lazy(readers, facts, frame), framed=True)
 
 
 class _Body(Variable):
@@ -128,12 +132,13 @@ class _User(Variable):
                 break
             names.append(step)
         if not names:
-            return Reader(_whole_user)
+            return Reader(_whole_user, framed=True)
         name = ".".join(names)
         return Reader(lambda facts, frame: adopted(facts.attribute(name)), len(names))
 
 
 def _whole_user(facts: Facts, frame: Frame) -> Any:
+    spend(frame, 4 * len(facts.identity.attributes))
     known = {name: adopted(value) for name, value in facts.identity.attributes.items()}
     known["authenticated"] = facts.identity.authenticated
     if facts.identity.id:
@@ -164,6 +169,16 @@ class _Plain(Variable):
 
     def reader(self, path: Path) -> Reader:  # noqa: ARG002
         return Reader(_of(self._read))
+
+
+def _whole(read: Callable[[Facts], Any], size: Callable[[Facts], int]) -> Run:
+    """Return what reads something as a whole, which takes the longer the larger it is."""
+
+    def run(facts: Facts, frame: Frame) -> Any:
+        spend(frame, 10 + size(facts))
+        return read(facts)
+
+    return run
 
 
 def _of(read: Callable[[Facts], Any]) -> Run:
@@ -228,9 +243,9 @@ _REQUEST: Final = _Request(
         "host": _of(_host),
         "path": _of(lambda facts: facts.request.path),
         "pathAndQuery": _of(_path_and_query),
-        "uri": _of(_uri),
-        "query": _of(_all_parameters),
-        "headers": _of(_all_headers),
+        "uri": _whole(_uri, lambda facts: len(facts.request.query) >> 4),
+        "query": _whole(_all_parameters, lambda facts: len(facts.request.query)),
+        "headers": _whole(_all_headers, lambda facts: 4 * len(facts.request.headers)),
         "body": _of(lambda facts: facts.request.body),
         "bodyPrefix": _of(lambda facts: facts.request.body[:PREFIX]),
     }
@@ -260,22 +275,27 @@ GATEWAY: Final = Vocabulary(
                 "regions": _of(lambda facts: sorted(facts.place.regions)),
             }
         ),
-        "llm": _Fields({"model": _MODEL, "stream": _streams, "inputTokensEstimate": _of(_estimate)}),
+        "llm": _Fields(
+            {"model": _MODEL, "stream": _streams, "inputTokensEstimate": _whole(_estimate, lambda facts: 10)}
+        ),
         "source": _Fields({"address": _of(lambda facts: facts.address or MISSING)}),
         "jwt": _Claims(),
         "now": _Plain(_now),
+        "metadata": _Plain(lambda facts: facts.metadata),
     },
     elsewhere={
         "response": "there is an answer in transform.response only",
         "backend": "it is chosen by the time of transform.response only",
         "route": "it is chosen by the time of a route's own transform",
-        "metadata": "it is made by a transform",
         "env": "the environment is not exposed; ${NAME} in the configuration puts a value into its text",
     },
 )
-"""Over the facts of a request: for conditions, sticky keys, and transforms before routing."""
+"""Over the facts of a request: for conditions and sticky keys."""
 
-ROUTED: Final = GATEWAY.also({"route": Beside("route", frozenset({"name"})), "metadata": Beside("metadata")})
+BEFORE: Final = GATEWAY.also({"metadata": Beside("metadata")})
+"""The same, in the transform before routing."""
+
+ROUTED: Final = BEFORE.also({"route": Beside("route", frozenset({"name"}))})
 """The same, where the route is known."""
 
 REPLY: Final = ROUTED.also(

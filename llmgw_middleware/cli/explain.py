@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         request,
         arguments.who(plan, request, arguments),
         chance=random.Random(arguments.seed).random(),  # noqa: S311 - a dry run's luck
+        now=time.time(),
         country=arguments.country,
     )
     print(json.dumps(told.as_dict(), indent=2, ensure_ascii=False) if arguments.json else text(asked, told))

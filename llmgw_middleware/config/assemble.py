@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from llmgw_middleware.config.conditions import ConditionReader
+from llmgw_middleware.config.expressions import ExpressionReader
 from llmgw_middleware.config.intercepted import paths_of
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.rules import RouteReader
@@ -25,12 +26,14 @@ LONGEST_QUEUE = 1.0
 def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> Plan:
     """Return the plan. What does not fit together is reported; then the plan is not to be used."""
     gateway = words.gateway
-    conditions = ConditionReader(words.geo.regions, report)
+    expressions = ExpressionReader(report)
+    conditions = ConditionReader(words.geo.regions, expressions, report)
     targets = Targets(words.backends, report)
     per_route = PerRoute(words.policies.retry, report)
-    routes = RouteReader(conditions, targets, per_route, report).routes(words.routes)
+    routes = RouteReader(conditions, expressions, targets, per_route, report).routes(words.routes)
     paths = conditions.paths(gateway.paths, lambda *steps: gateway.at("paths", *steps))
     pools = targets.pools()
+    before_routing, on_answers = expressions.before_routing(gateway.transform)
     return Plan(
         paths=paths_of(routes) if gateway.paths is None else paths,
         routes=routes,
@@ -53,6 +56,8 @@ def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> 
             database=words.geo.database,
             regions={name: frozenset(codes) for name, codes in words.geo.regions.items()},
         ),
+        before_routing=before_routing,
+        on_answers=on_answers,
         sources=sources,
     )
 

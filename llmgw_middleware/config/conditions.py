@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from llmgw_middleware.config.address import path_pattern, path_prefix
+from llmgw_middleware.config.expressions import ExpressionReader
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Position
@@ -27,8 +28,9 @@ _SINGLE = ("path", "host", "methods", "country", "region")
 class ConditionReader:
     """Reads conditions; what cannot hold or does not exist is reported. ``regions`` are the operator's own."""
 
-    def __init__(self, regions: Iterable[str], report: Report) -> None:
+    def __init__(self, regions: Iterable[str], expressions: ExpressionReader, report: Report) -> None:
         self._regions = frozenset(regions)
+        self._expressions = expressions
         self._report = report
 
     def matches(self, route: RouteWord) -> tuple[Match, ...]:
@@ -85,6 +87,7 @@ class ConditionReader:
             country=words.country if isinstance(words.country, tuple) else (),
             region=self._known_regions(words),
             country_known=known,
+            when=self._expressions.condition(words.when, words.at("when")),
             priority=words.priority if isinstance(words, Alternative) else None,
         )
 
@@ -132,5 +135,6 @@ def _joined(first: Match, second: Match) -> Match:
         country=first.country or second.country,
         region=first.region or second.region,
         country_known=second.country_known if first.country_known is None else first.country_known,
+        when=first.when + second.when,
         priority=second.priority,
     )

@@ -32,6 +32,7 @@ def _match_covers(first: Match, second: Match) -> bool:
         and _lists_cover(first.country, second.country)
         and _lists_cover(first.region, second.region)
         and _known_covers(first, second)
+        and {e.text for e in first.when} <= {e.text for e in second.when}
         and all(
             _fields_cover(getattr(first, kind), getattr(second, kind))
             for kind in ("headers", "query", "body", "user")

@@ -37,6 +37,15 @@ from llmgw_middleware.config.words.traffic import (
     RetryWord,
     SlowCallWord,
 )
+from llmgw_middleware.config.words.transform import (
+    BodyFieldWord,
+    ChangesWord,
+    FirstChangesWord,
+    GatewayTransformWord,
+    HeaderWord,
+    RequestChangesWord,
+    RouteTransformWord,
+)
 from llmgw_middleware.config.words.word import Word
 
 PAGE = Path("docs/configuration.md")
@@ -45,6 +54,8 @@ START = "<!-- keys: generated, do not edit below -->\n"
 _SECTIONS: tuple[tuple[str, type[Word], type[Word] | None], ...] = (
     ("The whole configuration", Configuration, None),
     ("gateway", GatewayWord, None),
+    ("gateway.transform", GatewayTransformWord, None),
+    ("gateway.transform.request, besides the keys of a route's", FirstChangesWord, RequestChangesWord),
     ("timeout", TimeoutWord, None),
     ("identity", IdentityWord, None),
     ("geo", GeoWord, None),
@@ -57,6 +68,11 @@ _SECTIONS: tuple[tuple[str, type[Word], type[Word] | None], ...] = (
     ("routes[].backends[]", SideWord, None),
     ("routes[].respond", RespondWord, None),
     ("routes[].rewrite", RewriteWord, None),
+    ("routes[].transform", RouteTransformWord, None),
+    ("routes[].transform.request", RequestChangesWord, None),
+    ("routes[].transform.response", ChangesWord, None),
+    ("transform: set[] and add[]", HeaderWord, None),
+    ("transform: bodySet[]", BodyFieldWord, None),
     ("routes[].stream", StreamWord, None),
     ("backends[]: a backend", BackendWord, None),
     ("backends[].price", PriceWord, None),

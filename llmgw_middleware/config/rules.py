@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmgw_middleware.config.conditions import ConditionReader
+from llmgw_middleware.config.expressions import ExpressionReader
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.targets import Targets
 from llmgw_middleware.config.times import timeouts
@@ -19,9 +20,15 @@ class RouteReader:
     """Reads routes one by one, in the order they were written."""
 
     def __init__(
-        self, conditions: ConditionReader, targets: Targets, per_route: PerRoute, report: Report
+        self,
+        conditions: ConditionReader,
+        expressions: ExpressionReader,
+        targets: Targets,
+        per_route: PerRoute,
+        report: Report,
     ) -> None:
         self._conditions = conditions
+        self._expressions = expressions
         self._targets = targets
         self._per_route = per_route
         self._report = report
@@ -61,6 +68,7 @@ class RouteReader:
             models=self._models(word),
             passthrough=word.passthrough,
             rewrite=self._rewrite(word, matches),
+            transform=self._expressions.transform(word.transform),
             timeouts=timeouts(word.timeout),
             retry=retry(word.retry).over(self._per_route.rules(name)),
             replay_safe=word.replay_safe,
@@ -89,6 +97,8 @@ class RouteReader:
     def _judge(self, name: str, word: RouteWord, matches: tuple[Match, ...]) -> None:
         self._judge_target(name, word)
         judge_budget(word.retry, self._report)
+        if word.sticky is not None:
+            self._expressions.judge(word.sticky.expression, word.at("sticky"))
         if word.default and any(getattr(word, field) for field in _CONDITIONS):
             self._report.error(
                 "default_with_conditions",

@@ -17,13 +17,11 @@ KEYS: Mapping[str, frozenset[str]] = {
     "configuration": frozenset(
         {"canaries", "console", "experiments", "observe", "state"}
     ),
-    "gateway": frozenset({"transform"}),
     "route": frozenset(
         {
-            "circuitBreaker", "limits", "mirror", "onUnsupported", "transform", "when",
+            "circuitBreaker", "limits", "mirror", "onUnsupported",
         }
     ),
-    "match": frozenset({"when"}),
     "stream": frozenset({"continue"}),
     "policies": frozenset({"budgets", "limits"}),
     "backend": _DIALECT_KEYS,
@@ -40,7 +38,6 @@ VALUES: Mapping[str, frozenset[str]] = {
 
 SHAPES: Mapping[str, str] = {
     "enabled": "A feature flag for enabled",
-    "sticky": "A CEL expression as sticky key",
 }
 """Whole forms of a value, by key: what to call them."""
 

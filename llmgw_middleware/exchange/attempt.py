@@ -7,7 +7,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmgw_middleware.dialect.port import Conversation, MalformedReply, Operation, Piece, Receipt, StreamTap
+from llmgw_middleware.dialect.port import (
+    Conversation,
+    Fields,
+    MalformedReply,
+    Operation,
+    Piece,
+    Receipt,
+    StreamTap,
+)
 from llmgw_middleware.exchange.headers import EVENT_STREAM, media_type
 from llmgw_middleware.exchange.hold import Hold
 from llmgw_middleware.exchange.order import Leg, Order
@@ -97,10 +105,10 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
 def _worded(order: Order, upstream: Upstream, key_index: int) -> tuple[Conversation, Call]:
     """Word the request for ``upstream``."""
     facts, operation = order.facts, order.operation
-    request = facts.request
+    request = order.sent or facts.request
     talk = upstream.conversation(operation)
     outgoing = talk.outgoing(
-        None if operation is Operation.OPAQUE else facts.body.fields(),
+        None if operation is Operation.OPAQUE else _fields(order, upstream),
         request.body,
         headers=request.headers,
         model=order.decision.model_sent,
@@ -113,7 +121,17 @@ def _worded(order: Order, upstream: Upstream, key_index: int) -> tuple[Conversat
         rewrite_path=order.terms.rewrite.path_for(request.path),
         key_index=key_index,
     )
+    if order.edit is not None:
+        call.headers = order.edit(call.headers)
     return talk, call
+
+
+def _fields(order: Order, upstream: Upstream) -> Fields:
+    """Return the fields of the body, without those that only the rules read. A bare address gets them all."""
+    fields, routing = order.facts.body.fields(), order.terms.routing_fields
+    if upstream.backend.bare or routing.isdisjoint(fields):
+        return fields
+    return {name: value for name, value in fields.items() if name not in routing}
 
 
 async def _read(

@@ -10,6 +10,7 @@ from llmgw_middleware.dialect.port import CallerDialect, Operation
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.model.decision import Decision
+from llmgw_middleware.model.http import Header, Request
 from llmgw_middleware.model.policy import CommitRules, RetryRules, Timeouts
 from llmgw_middleware.model.route import Rewrite
 from llmgw_middleware.policy.deadline import Deadline
@@ -30,13 +31,14 @@ class Leg:
 class Terms:
     """What a route says of all its orders, worked out when the configuration is loaded.
 
-    ``legs`` are by backend, ``retry`` by target. ``read``: seconds for a request, over all its attempts.
+    ``routing_fields`` of a body are for the rules only. ``legs`` are by backend, ``retry`` by target. ``read``: seconds for a request, over all its attempts.
     ``drain``: a stream is read to its end even if the caller leaves.
     ``sticky_key`` reads what keeps a caller at one member of a pool, ``cost`` what a request would cost at an
     endpoint of a target.
     """
 
     rewrite: Rewrite
+    routing_fields: frozenset[str]
     legs: Mapping[str, Leg]
     retry: Mapping[str, RetryRules]
     read: float | None
@@ -53,7 +55,8 @@ class Order:
 
     ``model`` is what the caller, or the route in its place, asks for. ``began`` and ``deadline`` are on the loop's clock.
     ``show_usage``: the caller of a stream asked for its usage chunk. ``replay_safe``: it may be sent again after an
-    upstream may have acted upon it. ``settle`` is called once, when the request is over for good: after the last byte of a stream.
+    upstream may have acted upon it. ``sent`` is the request to be sent where rules saw another one, and ``edit`` changes
+    the headers of each call. ``settle`` is called once, when the request is over for good: after the last byte of a stream.
     """
 
     terms: Terms
@@ -69,3 +72,5 @@ class Order:
     decision: Decision
     caller: CallerDialect
     settle: Callable[[], None]
+    sent: Request | None = None
+    edit: Callable[[tuple[Header, ...]], tuple[Header, ...]] | None = None

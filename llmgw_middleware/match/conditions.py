@@ -10,6 +10,7 @@ from llmgw_middleware.cel.headers import SECRET_HEADERS
 from llmgw_middleware.errors import BadRequest
 from llmgw_middleware.facts import MISSING, Facts
 from llmgw_middleware.match.fields import MASK, SHOWN, Demand, data_demand, shown, text_demand
+from llmgw_middleware.match.terms import Term, terms_of
 from llmgw_middleware.model.route import FieldTest, Match, PathTest
 from llmgw_middleware.regex import compile_pattern
 
@@ -32,10 +33,16 @@ class Condition:
     holds: Callable[[Facts], bool]
     fault: str
     why: Callable[[Facts], str]
+    term: Term | None = None
 
 
-def conditions_of(match: Match) -> tuple[Condition, ...]:
-    """Compile a match, the cheap conditions first: path, host, method, header, query, user, geography, body."""
+def conditions_of(match: Match, *, deny: bool = False) -> tuple[Condition, ...]:
+    """Compile a match, the cheap conditions first: path, host, method, header, query, user, geography, body.
+
+    The terms of ``when`` come behind those; of them too, those that read the body last. ``deny``: the match is a deny
+    rule's.
+    """
+    terms = [term for when in match.when for term in terms_of(when, deny=deny)]
     found: list[Condition] = []
     if match.paths:
         found.append(path_condition(match.paths))
@@ -47,8 +54,21 @@ def conditions_of(match: Match) -> tuple[Condition, ...]:
     found.extend(_query(field) for field in match.query)
     found.extend(_user(field) for field in match.user)
     found.extend(_geography(match))
+    found.extend(_when(term) for term in terms if term.kind != "body")
     found.extend(_body(field) for field in match.body)
+    found.extend(_when(term) for term in terms if term.kind == "body")
     return tuple(found)
+
+
+def _when(term: Term) -> Condition:
+    return Condition(
+        term.kind,
+        "when",
+        term.holds,
+        f"when: {term.program.source} is not true",
+        lambda facts: f"when: {term.why(facts)}",
+        term,
+    )
 
 
 def path_condition(paths: Sequence[PathTest]) -> Condition:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from llmgw_middleware.cel.fault import EvaluationError
+from llmgw_middleware.cel.plain import plain
+from llmgw_middleware.cel.program import compile_expression
+from llmgw_middleware.cel.variables import GATEWAY
 from llmgw_middleware.facts import Facts
+from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.route import Sticky
 
 KeyReader = Callable[[Facts], str | None]
@@ -18,6 +23,8 @@ def key_reader(sticky: Sticky | None) -> KeyReader:
     """
     if sticky is None:
         return _user_or_session
+    if sticky.expression is not None:
+        return _by_expression(sticky.expression)
     name = sticky.name
     if sticky.kind in _PLAIN:
         return _PLAIN[sticky.kind]
@@ -25,6 +32,20 @@ def key_reader(sticky: Sticky | None) -> KeyReader:
         return lambda facts: facts.cookie(name) or None
     line = name.lower().encode()
     return lambda facts: next(iter(facts.headers(line)), "") or None
+
+
+def _by_expression(expression: Expression) -> KeyReader:
+    """Return what reads the value of an expression: text or a number. Where it has none, there is no key."""
+    program = compile_expression(expression.text, where=expression.where, vocabulary=GATEWAY)
+
+    def read(facts: Facts) -> str | None:
+        try:
+            value = program.evaluate(facts)
+        except EvaluationError:
+            return None
+        return None if value is None or value == "" else str(plain(value))
+
+    return read
 
 
 def _nobody(_: Facts) -> None:

@@ -133,6 +133,17 @@ class RouteTable:
         """The rules in the order in which they are considered."""
         return self._routes
 
+    @property
+    def failures(self) -> dict[str, int]:
+        """How often each ``when`` had no value, by the place of it; those that always had one are left out."""
+        found: dict[str, int] = {}
+        for alternatives in self._alternatives:
+            for condition in (c for alternative in alternatives for c in alternative.conditions):
+                if condition.term is not None and condition.term.failures:
+                    where = condition.term.program.where
+                    found[where] = found.get(where, 0) + condition.term.failures
+        return found
+
     def select(self, facts: Facts, *, trace: bool = False) -> Selection:
         """Return the first rule whose every condition holds.
 
@@ -234,7 +245,10 @@ def _alternatives(routes: Iterable[Route]) -> tuple[tuple[_Alternative, ...], ..
             sorted(
                 (
                     _Alternative(
-                        rank=ranks[next(places)], route=route, match=match, conditions=conditions_of(match)
+                        rank=ranks[next(places)],
+                        route=route,
+                        match=match,
+                        conditions=conditions_of(match, deny=route.answer is not None),
                     )
                     for match in route.matches
                 ),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from llmgw_middleware.model.backend import Backend, Pool
 from llmgw_middleware.model.policy import DEFAULT_RETRY, DEFAULT_TIMEOUTS, BreakerRules, RetryRules, Timeouts
 from llmgw_middleware.model.route import PathTest, Route
+from llmgw_middleware.model.transform import NO_CHANGES, Changes
 
 MEGABYTE = 1_000_000
 
@@ -46,6 +47,7 @@ class Plan:
     ``paths`` is what is intercepted, worked out from the routes where ``gateway.paths`` is absent. ``timeouts`` are
     the gateway's and ``retry`` the policy's (a route's ``perRoute`` row is already in the route's own), with every
     default filled in. Beyond ``max_in_flight`` requests at once, ``max_pending`` wait up to ``queue_timeout`` seconds. Backends that are only named stand in ``backends`` unresolved.
+    ``before_routing`` changes what rules see of a request, ``on_answers`` the headers of every answer of an upstream.
     """
 
     paths: tuple[PathTest, ...] = ()
@@ -65,6 +67,8 @@ class Plan:
     on_no_route: Literal["error", "pass"] = "error"
     identity: IdentityRules = IdentityRules()
     geography: Geography = Geography()
+    before_routing: Changes = NO_CHANGES
+    on_answers: Changes = NO_CHANGES
     sources: tuple[str, ...] = ()
 
     @property

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.policy import CommitRules, RetryRules, Timeouts
+from llmgw_middleware.model.transform import NO_TRANSFORM, Transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Match:
 
     ``paths`` are alternatives, and so are ``hosts``: exact, or ``*.example.com`` for every name below; lower case.
     ``priority`` (None: the route's) is the place of this alternative among all rules. ``country`` and ``region`` list what is accepted; ``country_known`` is
-    ``{present: …}``.
+    ``{present: …}``. ``when`` are expressions that all have to be true.
     """
 
     paths: tuple[PathTest, ...] = ()
@@ -63,6 +65,7 @@ class Match:
     country: tuple[str, ...] = ()
     region: tuple[str, ...] = ()
     country_known: bool | None = None
+    when: tuple[Expression, ...] = ()
     priority: int | None = None
 
 
@@ -78,13 +81,16 @@ class Side:
 class Sticky:
     """What keeps a caller on one side of a split. ``name`` is the header's (lower case) or the cookie's.
 
-    ``none``: nothing does, each request is drawn anew.
+    ``none``: nothing does, each request is drawn anew. ``expression``: the value of ``expression``.
     """
 
-    kind: Literal["user", "session", "ip", "header", "cookie", "none"]
+    kind: Literal["user", "session", "ip", "header", "cookie", "none", "expression"]
     name: str = ""
+    expression: Expression | None = None
 
     def __str__(self) -> str:
+        if self.expression is not None:
+            return self.expression.text
         return f"{self.kind}:{self.name}" if self.name else self.kind
 
 
@@ -140,6 +146,7 @@ class Route:
     models: tuple[str, ...] = ()
     passthrough: bool = False
     rewrite: Rewrite = Rewrite()
+    transform: Transform = NO_TRANSFORM
     timeouts: Timeouts = Timeouts()
     retry: RetryRules = RetryRules()
     replay_safe: bool | None = None

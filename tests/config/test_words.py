@@ -157,7 +157,6 @@ def test_a_value_of_a_part_that_is_not_built_is_refused_by_name(load_text, key, 
     ("key", "text"),
     [
         ("enabled", "routes: [{respond: {}, enabled: {flag: new}}]"),
-        ("sticky", "routes: [{respond: {}, sticky: 'user.id + body.thread'}]"),
     ],
 )
 def test_a_form_that_is_not_built_is_refused_by_name(load_text, key, text):

@@ -22,7 +22,7 @@ def _part(name: str, of_date: Callable[[datetime], int] | None, size: int = 0) -
             return units(value, size)
         raise no_overload(f"{name}()", value)
 
-    return Function(run=run, least=1, most=2, light=True)
+    return Function(run=run, least=1, most=2, light=True, cost=10)
 
 
 def milliseconds(frame: Frame, value: Any, zone: Any = "UTC") -> int:
@@ -45,5 +45,5 @@ METHODS: Mapping[str, Function] = {
     "getHours": _part("getHours", lambda at: at.hour, 3600 * NANO),
     "getMinutes": _part("getMinutes", lambda at: at.minute, 60 * NANO),
     "getSeconds": _part("getSeconds", lambda at: at.second, NANO),
-    "getMilliseconds": Function(run=milliseconds, least=1, most=2, light=True),
+    "getMilliseconds": Function(run=milliseconds, least=1, most=2, light=True, cost=10),
 }

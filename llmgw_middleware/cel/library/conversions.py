@@ -175,8 +175,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "dyn": Function(run=lambda frame, value: value, least=1, most=1, light=True),
     "type": Function(run=type_of, least=1, most=1, light=True),
     "size": Function(run=size, least=1, most=1, light=True),
-    "timestamp": Function(run=lambda frame, value: timestamp(value), least=1, most=1, light=True),
-    "duration": Function(run=lambda frame, value: duration(value), least=1, most=1, light=True),
+    "timestamp": Function(run=lambda frame, value: timestamp(value), least=1, most=1, light=True, cost=20),
+    "duration": Function(run=lambda frame, value: duration(value), least=1, most=1, light=True, cost=20),
     "fail": Function(run=fail, least=0, most=1, light=True),
 }
 METHODS: Mapping[str, Function] = {"size": FUNCTIONS["size"]}

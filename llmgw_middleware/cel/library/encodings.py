@@ -14,9 +14,9 @@ import msgspec
 from llmgw_middleware.cel.code import Function
 from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.library.conversions import encoded
-from llmgw_middleware.cel.limits import Frame, made, read
+from llmgw_middleware.cel.limits import Frame, made, read, spend
 from llmgw_middleware.cel.plain import plain
-from llmgw_middleware.cel.values import look_up, no_overload
+from llmgw_middleware.cel.values import look_up, no_overload, weight
 
 BUCKETS = 10_000
 """How many buckets ``hash()`` sorts keys into."""
@@ -48,6 +48,7 @@ def json_field(frame: Frame, value: Any, name: Any) -> Any:
 
 def to_json(frame: Frame, value: Any) -> str:
     """Return ``toJson(value)``: JSON text."""
+    spend(frame, weight(value) << 1)
     try:
         text = msgspec.json.encode(plain(value)).decode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -76,7 +77,9 @@ def base64_decode(frame: Frame, value: Any) -> bytes:
 
 def jwt_payload(frame: Frame, value: Any) -> Any:
     """Return ``unvalidatedJwtPayload(token)``: what a token claims. Nobody has checked its signature."""
-    parts = raw(value, "unvalidatedJwtPayload()").split(b".")
+    token = raw(value, "unvalidatedJwtPayload()")
+    read(frame, len(token))
+    parts = token.split(b".")
     if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature
         raise EvaluationError("unvalidatedJwtPayload() was given no token")
     made(frame, len(parts[1]))

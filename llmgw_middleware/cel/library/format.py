@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.library.conversions import encoded, spelled
-from llmgw_middleware.cel.limits import Frame, made, read
+from llmgw_middleware.cel.limits import Frame, made, read, spend
 from llmgw_middleware.cel.values import Type, UInt, is_list, is_map, key_value, no_overload
 
 _CLAUSE = re.compile(r"%(?:(%)|(?:\.(\d{1,3}))?([a-zA-Z])|)")
@@ -92,7 +92,7 @@ def _name(value: float) -> str:
 
 def text_of(value: Any, frame: Frame) -> str:
     """Return a value as ``%s`` writes it."""
-    read(frame, 64)
+    spend(frame, 4)
     kind = type(value)
     if kind is str:
         return str(value)

@@ -130,7 +130,7 @@ def _of_ip(name: str, apply: Callable[[Address], Any]) -> Function:
             raise no_overload(f"{name}()", value)
         return apply(value.address)
 
-    return Function(run=run, least=1, most=1, light=True)
+    return Function(run=run, least=1, most=1, light=True, cost=10)
 
 
 def _link_local_multicast(address: Address) -> bool:
@@ -176,11 +176,11 @@ def masked(frame: Frame, value: Any) -> Cidr:
 
 
 FUNCTIONS: Mapping[str, Function] = {
-    "ip": Function(run=ip, least=1, most=1, light=True),
-    "cidr": Function(run=cidr, least=1, most=1, light=True),
-    "isIP": Function(run=is_ip, least=1, most=1, light=True),
-    "isCIDR": Function(run=is_cidr, least=1, most=1, light=True),
-    "ip.isCanonical": Function(run=canonical, least=1, most=1, light=True),
+    "ip": Function(run=ip, least=1, most=1, light=True, cost=10),
+    "cidr": Function(run=cidr, least=1, most=1, light=True, cost=10),
+    "isIP": Function(run=is_ip, least=1, most=1, light=True, cost=10),
+    "isCIDR": Function(run=is_cidr, least=1, most=1, light=True, cost=10),
+    "ip.isCanonical": Function(run=canonical, least=1, most=1, light=True, cost=10),
 }
 METHODS: Mapping[str, Function] = {
     "family": _of_ip("family", lambda address: address.version),
@@ -189,14 +189,17 @@ METHODS: Mapping[str, Function] = {
     "isLinkLocalUnicast": _of_ip("isLinkLocalUnicast", lambda address: address.is_link_local),
     "isLinkLocalMulticast": _of_ip("isLinkLocalMulticast", _link_local_multicast),
     "isGlobalUnicast": _of_ip("isGlobalUnicast", _global_unicast),
-    "containsIP": Function(run=contains_ip, least=2, most=2, light=True),
-    "containsCIDR": Function(run=contains_cidr, least=2, most=2, light=True),
-    "masked": Function(run=masked, least=1, most=1, light=True),
+    "containsIP": Function(run=contains_ip, least=2, most=2, light=True, cost=10),
+    "containsCIDR": Function(run=contains_cidr, least=2, most=2, light=True, cost=10),
+    "masked": Function(run=masked, least=1, most=1, light=True, cost=10),
     "prefixLength": Function(
         run=lambda frame, value: _network(value, "prefixLength()").network.prefixlen,
         least=1,
         most=1,
         light=True,
+        cost=10,
     ),
-    "ip": Function(run=lambda frame, value: Ip(_network(value, "ip()").address), least=1, most=1, light=True),
+    "ip": Function(
+        run=lambda frame, value: Ip(_network(value, "ip()").address), least=1, most=1, light=True, cost=10
+    ),
 }

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from llmgw_middleware.cel.code import Function
 from llmgw_middleware.cel.fault import EvaluationError
-from llmgw_middleware.cel.limits import Frame, read
+from llmgw_middleware.cel.limits import Frame, read, spend
 from llmgw_middleware.cel.operators import whole
 from llmgw_middleware.cel.values import INT_MIN, UINT_MAX, UInt, is_list, is_number, less, no_overload
 
@@ -21,7 +21,7 @@ def _extreme(name: str, *, greatest: bool) -> Function:
         found = values[0] if len(values) == 1 and is_list(values[0]) else values
         if not found or not all(map(is_number, found)):
             raise no_overload(name, *values)
-        read(frame, len(found) << 3)
+        spend(frame, len(found) << 1)
         best = found[0]
         for value in found[1:]:
             one, other = less(best, value, name)

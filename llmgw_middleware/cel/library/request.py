@@ -9,7 +9,7 @@ from typing import Any
 from llmgw_middleware.cel.code import Function
 from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.headers import Headers
-from llmgw_middleware.cel.limits import Frame
+from llmgw_middleware.cel.limits import Frame, spend
 from llmgw_middleware.cel.values import no_overload
 
 
@@ -49,16 +49,21 @@ def uuid(facts: Any, frame: Frame) -> str:
     return str(uuids.UUID(int=bits, version=4))
 
 
+def redacted(frame: Frame, value: Any) -> Headers:
+    """Return ``headers.redacted()``: the same headers, the secret ones hidden."""
+    headers = _headers(value, "redacted()")
+    spend(frame, 4 * len(headers))
+    return headers.redacted()
+
+
 FUNCTIONS: Mapping[str, Function] = {
-    "inRegion": Function(run=in_region, least=1, most=1, open=True, light=True),
-    "flag": Function(run=flag, least=1, most=1, open=True, light=True),
+    "inRegion": Function(run=in_region, least=1, most=1, open=True, light=True, reads=("geo",)),
+    "flag": Function(run=flag, least=1, most=1, open=True, light=True, reads=("user",), cost=50),
     "random": Function(run=random, least=0, most=0, open=True, light=True),
-    "uuid": Function(run=uuid, least=0, most=0, open=True, light=True),
+    "uuid": Function(run=uuid, least=0, most=0, open=True, light=True, cost=20),
 }
 METHODS: Mapping[str, Function] = {
-    "redacted": Function(
-        run=lambda frame, value: _headers(value, "redacted()").redacted(), least=1, most=1, light=True
-    ),
+    "redacted": Function(run=redacted, least=1, most=1),
     "raw": Function(run=lambda frame, value: _headers(value, "raw()").raw(), least=1, most=1, light=True),
     "cookie": Function(
         run=lambda frame, value, name: _headers(value, "cookie()").cookie(name), least=2, most=2, light=True

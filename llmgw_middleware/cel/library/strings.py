@@ -38,6 +38,11 @@ def number(value: Any, what: str) -> int:
     return value
 
 
+def _search(frame: Frame, subject: str, part: str) -> None:
+    """Account for looking for ``part``: a short one may nearly match at every character."""
+    read(frame, len(subject) * (1 + (min(len(part), 100) >> 4)))
+
+
 def starts_with(frame: Frame, value: Any, prefix: Any) -> bool:
     """Return ``value.startsWith(prefix)``."""
     if type(value) is str and type(prefix) is str:
@@ -57,7 +62,7 @@ def ends_with(frame: Frame, value: Any, suffix: Any) -> bool:
 def contains(frame: Frame, value: Any, part: Any) -> bool:
     """Return ``value.contains(part)``: of text, of a list, or of the keys of a map."""
     if type(value) is str and type(part) is str:
-        read(frame, len(value))
+        _search(frame, value, part)
         return part in value
     if is_list(value) or is_map(value):
         from llmgw_middleware.cel.operators import is_in
@@ -89,14 +94,14 @@ def index_of(frame: Frame, value: Any, part: Any, start: Any = 0) -> int:
     at = number(start, "indexOf()")
     if not 0 <= at <= len(subject):
         raise EvaluationError(f"indexOf() has no index {at}")
-    read(frame, len(subject))
+    _search(frame, subject, found)
     return subject.find(found, at)
 
 
 def last_index_of(frame: Frame, value: Any, part: Any, last: Any = None) -> int:
     """Return ``value.lastIndexOf(part, last)``, -1 if it is not there."""
     subject, found = text(value, "lastIndexOf()"), text(part, "lastIndexOf()")
-    read(frame, len(subject))
+    _search(frame, subject, found)
     if last is None:
         return subject.rfind(found)
     at = number(last, "lastIndexOf()")
@@ -109,7 +114,8 @@ def replace(frame: Frame, value: Any, old: Any, new: Any, limit: Any = -1) -> st
     """Return ``value.replace(old, new, limit)``."""
     subject, before, after = text(value, "replace()"), text(old, "replace()"), text(new, "replace()")
     most = number(limit, "replace()")
-    read(frame, len(subject))
+    _search(frame, subject, before)
+    read(frame, len(subject) << 2)
     count = subject.count(before) if most < 0 else min(most, subject.count(before))
     made(frame, len(subject) + count * max(0, len(after) - len(before)))
     return subject.replace(before, after, most)
@@ -119,7 +125,7 @@ def split(frame: Frame, value: Any, separator: Any, limit: Any = -1) -> list[str
     """Return ``value.split(separator, limit)``."""
     subject, between = text(value, "split()"), text(separator, "split()")
     most = number(limit, "split()")
-    read(frame, len(subject))
+    _search(frame, subject, between)
     if most == 0:
         return []
     pieces = len(subject) if not between else subject.count(between) + 1
@@ -167,7 +173,7 @@ def reverse(frame: Frame, value: Any) -> Any:
 def quote(frame: Frame, value: Any) -> str:
     """Return ``strings.quote(value)``: text with quotes around it, safe to print."""
     subject = text(value, "quote()")
-    read(frame, len(subject) << 2)
+    read(frame, len(subject) << 4)
     made(frame, 2 * len(subject))
     return f'"{"".join(_QUOTED.get(char, char) for char in subject)}"'
 
@@ -202,5 +208,5 @@ METHODS: Mapping[str, Function] = {
     "join": Function(run=join, least=1, most=2),
     "substring": Function(run=substring, least=2, most=3),
     "reverse": Function(run=reverse, least=1, most=1),
-    "format": Function(run=format_string, least=2, most=2),
+    "format": Function(run=format_string, least=2, most=2, cost=20),
 }

@@ -19,7 +19,7 @@ _MOST_FIELDS = 1000
 def url_encode(frame: Frame, value: Any) -> str:
     """Return ``url.encode(text)``: everything but letters, digits and ``-._~`` as percent signs."""
     subject = text(value, "url.encode()")
-    read(frame, len(subject) << 2)
+    read(frame, len(subject) << 4)
     made(frame, 3 * len(subject))
     return quote(encoded(subject), safe="")
 
@@ -27,7 +27,7 @@ def url_encode(frame: Frame, value: Any) -> str:
 def url_decode(frame: Frame, value: Any) -> str:
     """Return ``url.decode(text)``; a plus stays one."""
     subject = text(value, "url.decode()")
-    read(frame, len(subject) << 2)
+    read(frame, len(subject) << 4)
     try:
         return unquote_to_bytes(encoded(subject)).decode()
     except UnicodeDecodeError as error:
@@ -37,7 +37,7 @@ def url_decode(frame: Frame, value: Any) -> str:
 def form_decode(frame: Frame, value: Any) -> dict[str, Any]:
     """Return ``form.decode(text or bytes)``: a map; a name that is repeated has a list."""
     subject = value.decode("utf-8", "replace") if type(value) is bytes else text(value, "form.decode()")
-    read(frame, len(subject) << 2)
+    read(frame, len(subject) << 4)
     found: dict[str, Any] = {}
     for name, entry in _pairs(subject):
         if name not in found:
@@ -66,7 +66,7 @@ def form_encode(frame: Frame, value: Any) -> str:
         for item in (entry if is_list(entry) else [entry])
     ]
     size = sum(len(name) + 3 * len(item) for name, item in pairs)
-    read(frame, size)
+    read(frame, size << 2)
     made(frame, size)
     return urlencode(pairs, errors="replace")
 
@@ -82,7 +82,7 @@ def _scalar(value: Any) -> str:
 def _query_of(frame: Frame, value: Any, what: str) -> tuple[str, list[tuple[str, str]]]:
     """Return what stands before the query, and its parameters."""
     path, _, query = text(value, what).partition("?")
-    read(frame, len(query) << 2)
+    read(frame, len(query) << 4)
     return path, _pairs(query)
 
 
@@ -109,7 +109,9 @@ def _with_query(frame: Frame, value: Any, name: Any, entry: Any, *, keep: bool) 
     key = text(name, "addQuery()")
     path, pairs = _query_of(frame, value, "addQuery()")
     pairs = [*(pair for pair in pairs if keep or pair[0] != key), (key, text(entry, "addQuery()"))]
-    made(frame, len(path) + 3 * sum(len(one) + len(other) for one, other in pairs))
+    size = sum(len(one) + len(other) for one, other in pairs)
+    read(frame, size << 4)
+    made(frame, len(path) + 3 * size)
     return f"{path}?{urlencode(pairs, errors='replace')}"
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, Tag
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Items
 from llmgw_middleware.config.words.kinds import (
+    Cel,
     Fact,
     FieldName,
     Flag,
@@ -221,6 +222,13 @@ class Conditions(Word):
         Countries | None,
         Field(
             description="Where the caller is. A caller whose country is unknown matches `{present: false}` only."
+        ),
+    ] = None
+    when: Annotated[
+        Cel | None,
+        Field(
+            description="An expression in CEL over request, body and user, which has to be true besides: "
+            '`user.tier == "premium" && body.model.startsWith("gpt-")`. See cel.md.'
         ),
     ] = None
     region: Annotated[

@@ -22,6 +22,7 @@ from llmgw_middleware.config.words.kinds import (
 )
 from llmgw_middleware.config.words.timeout import TimeoutWord
 from llmgw_middleware.config.words.traffic import Results
+from llmgw_middleware.config.words.transform import GatewayTransformWord
 from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.model.plan import MEGABYTE
 
@@ -74,6 +75,10 @@ class GatewayWord(Word):
     debug_headers: Annotated[
         Flag, Field(description="Adds x-llmgw-route, -backend, -attempts and more to every answer.")
     ] = False
+    transform: Annotated[
+        GatewayTransformWord,
+        Field(description="Changes to every request before routing, and to every answer."),
+    ] = GatewayTransformWord.model_construct()
     on_no_route: Annotated[
         _OnNoRoute,
         Field(description="Without a matching route: 404 `no_route`, or the host application answers."),

@@ -226,6 +226,10 @@ def _paths(value: Any) -> tuple[str, ...]:
     return tuple(map(text_of, value)) if isinstance(value, Items) else (text_of(value, "a path or a list"),)
 
 
+def _expression(value: Any) -> str:
+    return text_of(value, "a CEL expression")
+
+
 def _fact(value: Any) -> Any:
     """Return a value to compare with, typed: a quoted number stays text."""
     return scalar(value, "a value").typed
@@ -309,6 +313,7 @@ Share = Annotated[
         "share",
     ),
 ]
+Cel = Annotated[str, *reader(_expression, {"type": ["string", "boolean"]}, "CEL expression")]
 Pattern = Annotated[str, *reader(_pattern, {"type": "string"}, "regular expression")]
 FieldName = Annotated[str, *reader(_field_name, {"type": "string"}, "header name")]
 HeaderName = Annotated[str, *reader(_header_name, {"type": "string"}, "header name")]

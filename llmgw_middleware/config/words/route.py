@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, Tag
 
 from llmgw_middleware.config.spelling import did_you_mean
-from llmgw_middleware.config.unavailable import SHAPES
 from llmgw_middleware.config.words.condition import Alternative, Conditions
 from llmgw_middleware.config.words.kinds import (
     Enabled,
@@ -26,15 +25,16 @@ from llmgw_middleware.config.words.kinds import (
     reader,
     refuse,
     text_of,
-    unavailable,
     wrong,
 )
 from llmgw_middleware.config.words.timeout import TimeoutWord
 from llmgw_middleware.config.words.traffic import Commit, RetryWord
+from llmgw_middleware.config.words.transform import RouteTransformWord
 from llmgw_middleware.config.words.word import Word
+from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.route import Sticky
 
-_STICKY = ("user", "session", "ip", "header:NAME", "cookie:NAME", "none")
+_STICKY = ("user", "session", "ip", "header:NAME", "cookie:NAME", "none", "a CEL expression")
 _BY_NAME = re.compile(r"(header|cookie):([^\s\"();,=]+)")
 
 
@@ -49,7 +49,7 @@ def _sticky(value: Any) -> Sticky:
         name = match[2].lower() if match[1] == "header" else match[2]
         return Sticky(kind=match[1], name=name)  # type: ignore[arg-type]  # header or cookie
     if re.search(r"[.()\"'\[\]+]", text):
-        unavailable(SHAPES["sticky"])
+        return Sticky(kind="expression", expression=Expression(text=text, where=str(value.at)))
     return wrong(
         f"one of {', '.join(_STICKY)}",
         value,
@@ -63,7 +63,7 @@ StickyKey = Annotated[
     Sticky,
     *reader(
         _sticky,
-        {"type": "string", "pattern": r"^(user|session|ip|none|header:.+|cookie:.+)$|\$\{"},
+        {"type": "string"},
         " | ".join(_STICKY),
     ),
 ]
@@ -180,6 +180,10 @@ class RouteWord(Conditions):
     rewrite: Annotated[RewriteWord, Field(description="What the upstream is sent instead.")] = (
         RewriteWord.model_construct()
     )
+    transform: Annotated[
+        RouteTransformWord,
+        Field(description="Changes to what is sent upstream, and to the answer's headers. See cel.md."),
+    ] = RouteTransformWord.model_construct()
     timeout: Annotated[TimeoutWord, Field(description="Limits of time on this route.")] = (
         TimeoutWord.model_construct()
     )
