@@ -60,10 +60,12 @@ class Checker:
         limit = self._check.timeout
         deadline = asyncio.get_running_loop().time() + limit
         timeouts = Timeouts(pool=limit, connect=limit, write=limit).over(DEFAULT_TIMEOUTS)
+        call, credential = self._upstream.check_call(self._check.path), self._upstream.credentials[0]
         try:
-            reply = await transport.send(
-                self._upstream.check_call(self._check.path), timeouts=timeouts, deadline=deadline
-            )
+            if credential is not None:
+                async with asyncio.timeout_at(deadline):
+                    call = await credential.authorize(call)
+            reply = await transport.send(call, timeouts=timeouts, deadline=deadline)
             try:
                 while await reply.receive(deadline):
                     pass

@@ -64,6 +64,17 @@ def _judge_pairs(asked: Backend, at: At, report: Report) -> None:
         )
 
 
+def judge_region(asked: Backend, at: At, report: Report) -> None:
+    """Report a backend at an address of its own whose calls cannot be signed for want of a region."""
+    if _form(asked).auth == "sigv4" and asked.region is None:
+        report.error(
+            "missing_key",
+            at("url", "url"),
+            f'Calls to "{asked.name}" are signed, and that needs its region.',
+            "add region: …",
+        )
+
+
 def _judge_api(asked: Backend, at: At, report: Report) -> None:
     allowed = APIS.get(asked.provider, ())
     if asked.api is not None and asked.api not in allowed:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from llmgw_middleware.config.form import given_address, judge_form, own_address
+from llmgw_middleware.config.form import given_address, judge_form, judge_region, own_address
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.times import timeouts
 from llmgw_middleware.config.traffic import retry
@@ -110,6 +110,7 @@ class Definition:
         if text is None:
             known = self._value("provider") or asked.preset
             return (own_address(asked, self.at_key, report) if known else None), False
+        judge_region(asked, self.at_key, report)
         try:
             return given_address(text, asked)
         except ValueError as error:

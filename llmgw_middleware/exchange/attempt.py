@@ -25,6 +25,7 @@ from llmgw_middleware.model.http import Header
 from llmgw_middleware.transport.port import (
     Call,
     Malformed,
+    NoCredential,
     Reply,
     Reset,
     Transport,
@@ -45,6 +46,7 @@ PINGS_UNTIL = 10
 """How many times ``streamIdle`` an upstream may live on pings and comments alone."""
 
 _FAULTS: tuple[tuple[type[Exception], FaultKind], ...] = (
+    (NoCredential, FaultKind.UNAUTHORIZED),
     (Unreachable, FaultKind.UNREACHABLE),
     (Malformed, FaultKind.PROTOCOL),
     (Reset, FaultKind.RESET),
@@ -87,7 +89,11 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
     if order.stream:
         first = order.deadline.first_content(end, leg.timeouts, now=began)
     talk, call = _worded(order, leg.upstream, key_index)
+    credential = leg.upstream.credentials[key_index]
     try:
+        if credential is not None:
+            async with asyncio.timeout_at(first):
+                call = await credential.authorize(call)
         reply = await transport.send(call, timeouts=leg.timeouts, deadline=first)
     except (TransportError, TimeoutError) as error:
         return _fault_of(error)

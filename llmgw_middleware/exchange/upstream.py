@@ -8,6 +8,7 @@ from llmgw_middleware.dialect.opaque import OpaqueConversation
 from llmgw_middleware.dialect.port import Conversation, Operation, Outgoing
 from llmgw_middleware.dialect.provider import profile_of
 from llmgw_middleware.dialect.registry import conversation
+from llmgw_middleware.exchange.authority import credentials_of
 from llmgw_middleware.model.backend import Backend
 from llmgw_middleware.model.http import Header, Request
 from llmgw_middleware.transport.port import Call
@@ -22,13 +23,24 @@ MAX_KNOWN = 64
 class Upstream:
     """A resolved backend with its address, credential and conversations."""
 
-    __slots__ = ("_conversations", "_headers", "_known", "_origin", "_path", "_profile", "backend", "name")
+    __slots__ = (
+        "_conversations",
+        "_headers",
+        "_known",
+        "_origin",
+        "_path",
+        "_profile",
+        "backend",
+        "credentials",
+        "name",
+    )
 
     def __init__(self, backend: Backend) -> None:
         provider = profile_of(backend)
         parts = urlsplit(backend.url or "")
         self.backend = backend
         self._profile = provider
+        self.credentials = credentials_of(backend, provider)
         self.name = backend.name
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._path = parts.path.rstrip("/")

@@ -24,6 +24,10 @@ class Unreachable(TransportError):
     """No connection: name, TCP, TLS, or no free connection in time. Nothing was sent."""
 
 
+class NoCredential(TransportError):
+    """There is no credential to send. Nothing was sent."""
+
+
 class Reset(TransportError):
     """The connection broke, or sending made no progress, after something was sent."""
 

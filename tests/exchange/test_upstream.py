@@ -112,3 +112,38 @@ def test_an_azure_backend_is_called_by_its_deployment_and_key():
     assert call.url == "https://r/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
     assert dict(call.headers)[b"api-key"] == b"k-1"
     assert b"authorization" not in dict(call.headers)
+
+
+async def test_calls_to_amazon_are_signed_for_their_region():
+    upstream = Upstream(
+        Backend(
+            name="b", provider="bedrock", api="mantle", region="eu-west-1", url="https://m/openai/v1",
+            auth="sigv4", api_keys=(Secret("AKID:secret"),),
+        )
+    )  # fmt: skip
+    (credential,) = upstream.credentials
+    assert credential is not None
+    sent = await credential.authorize(upstream.check_call("/models"))
+    proof = dict(sent.headers)[b"authorization"]
+    assert b"/eu-west-1/bedrock-mantle/aws4_request" in proof
+    assert b"secret" not in b"".join(value for _, value in sent.headers)
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ({"provider": "gemini", "project": "p"}, "<Bearing <Kept nothing yet>>"),
+        ({"provider": "azure", "auth": "oauth"}, "<Bearing <Kept nothing yet>>"),
+        ({"provider": "gemini", "project": "p", "api_keys": (Secret("t"),)}, "None"),
+        ({"provider": "openai"}, "None"),
+    ],
+)
+def test_tokens_are_fetched_where_no_key_is_given(keys, text):
+    assert repr(Upstream(Backend(name="b", url="https://m/v1", **keys)).credentials[0]) == text
+
+
+def test_a_key_that_amazon_could_not_use_is_told_at_once():
+    with pytest.raises(ValueError, match="id:secret"):
+        Upstream(
+            Backend(name="b", provider="bedrock", url="https://m", auth="sigv4", api_keys=(Secret("x"),))
+        )

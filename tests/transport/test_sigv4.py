@@ -82,13 +82,8 @@ def test_a_path_that_is_encoded_already_is_encoded_once_more():
         headers=((b"content-type", b"application/json"),),
         body=b"{}",
     )
-    assert signed(call, KEY, region="us-east-1", service="bedrock", now=NOW) != signed(
-        Call(method="POST", url=call.url.replace("%3A", ":"), headers=call.headers, body=b"{}"),
-        KEY,
-        region="us-east-1",
-        service="bedrock",
-        now=NOW,
-    )
+    sent = signed(call, KEY, region="us-east-1", service="bedrock", now=NOW)
+    assert proof(sent).endswith("Signature=ef7b92cac5639cc01abfde8d2e37f6d7124ca6e0daf558d6457ab773d974c6ba")
 
 
 def test_headers_that_a_proxy_may_change_are_not_signed_and_none_is_sent_twice():
