@@ -11,7 +11,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
 from llmgw_middleware import BadRequest, GatewayError, HostRequest, Identity, Request
-from llmgw_middleware.wsgi import Door, discard, headers_of, pieces, raw_path, settled
+from llmgw_middleware.wsgi import Door, Plan, discard, headers_of, peer_of, pieces, raw_path, settled
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -35,8 +35,8 @@ class Arrival:
             native=self.native,
         )
 
-    def request(self, body: bytes, outcome: Identity | GatewayError) -> Request:
-        """Return what ``Gateway.handle`` takes."""
+    def request(self, body: bytes, outcome: Identity | GatewayError, plan: Plan) -> Request:
+        """Return what ``Gateway.handle`` takes; ``plan`` names the proxies that are believed."""
         return Request(
             method=self.native.method,
             path=self.path,
@@ -44,7 +44,7 @@ class Arrival:
             headers=self.headers,
             body=body,
             scheme=self.native.scheme,
-            peer=self.native.remote_addr,
+            peer=peer_of(self.native.environ, plan),
             identify=settled(outcome),
         )
 

@@ -38,7 +38,7 @@ class FlaskDoor:
         if isinstance(call.body, GatewayError):
             return told(self._entry.refuse(call.body, call.path, call.headers))
         outcome = self._entry.outcome(call.host(), call.headers)
-        answer = self._bridge.handle(call.request(call.body, outcome), call.native.environ)
+        answer = self._bridge.handle(call.request(call.body, outcome, self.gateway.plan), call.native.environ)
         g.llmgw = Handle(gateway=self.gateway, decision=answer.decision)
         if isinstance(answer, Pass):
             abort(404)

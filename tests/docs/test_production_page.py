@@ -92,7 +92,7 @@ def test_every_key_that_it_names_is_one_of_the_configuration(key: str):
 
 def test_the_numbers_are_the_codes():
     from llmgw_middleware.loop_thread import POLL
-    from llmgw_middleware.wsgi import HEARTBEAT
+    from llmgw_middleware.wsgi.bridge import HEARTBEAT
 
     assert f"within {POLL:g} s in silence" in PAGE.text
     assert ("heartbeat each second" in PAGE.text) == (HEARTBEAT == 1.0)

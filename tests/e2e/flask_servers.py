@@ -15,9 +15,10 @@ import pytest
 from flask import Flask, jsonify
 
 from llmgw_flask import LLMGateway, wrap_wsgi
-from llmgw_middleware import wsgi
 from llmgw_middleware.testing.upstream import ScriptedUpstream
-from llmgw_middleware.wsgi import Environ, HangUp
+from llmgw_middleware.wsgi import bridge
+from llmgw_middleware.wsgi.environ import Environ
+from llmgw_middleware.wsgi.hang_up import HangUp
 from tests.e2e.servers import Process, RawCaller, serve_gunicorn, serve_process, serve_uwsgi
 from tests.flask import shop
 from tests.leftovers import leftovers
@@ -59,13 +60,13 @@ def no_socket(environ: Environ) -> HangUp | None:
 
 def unseen() -> Flask:
     """Return an application whose server shows no socket, as far as the gateway can see."""
-    wsgi.hang_up = no_socket
+    bridge.hang_up = no_socket  # type: ignore[attr-defined]  # it imports the name
     return extension()
 
 
 def unseen_and_heard() -> Flask:
     """Return the same with a heartbeat every 0.4 seconds."""
-    wsgi.HEARTBEAT = 0.4
+    bridge.HEARTBEAT = 0.4
     return unseen()
 
 

@@ -97,11 +97,19 @@ def chat(*, stream: bool = False, **more: Any) -> bytes:
     return json.dumps({"model": "m", "messages": [], "stream": stream, **more}).encode()
 
 
-def ask(client: Any, path: str = "/v1/chat/completions", data: bytes | None = None, **headers: Any) -> Any:
+def ask(
+    client: Any,
+    path: str = "/v1/chat/completions",
+    data: bytes | None = None,
+    *,
+    environ_overrides: dict[str, Any] | None = None,
+    **headers: Any,
+) -> Any:
     """Send a chat from a test client; keywords are headers (``sec_fetch_site``)."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     kind = given.pop("content-type", "application/json")
-    return client.post(path, data=chat() if data is None else data, content_type=kind, headers=given)
+    body = chat() if data is None else data
+    return client.post(path, data=body, content_type=kind, headers=given, environ_overrides=environ_overrides)
 
 
 def error(response: Any) -> tuple[int, str | None]:

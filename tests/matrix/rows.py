@@ -145,6 +145,7 @@ ROWS = (
     Row(
         name="Flask extension, gthread, peek off, heartbeat 0.4 s",
         start=flask("gthread", "unseen_and_heard"),
+        silence=1.5,  # it looks every quarter of a second whether a beat is due
         before=UNSEEN,
         crowd=False,
     ),

@@ -61,20 +61,21 @@ def seconds_until_seen(site: Running, caller: RawCaller, index: int) -> float:
     return site.upstream.wait_left(index) - at
 
 
-def test_ten_events_arrive_one_by_one(site: Running, caller: RawCaller, measured: Measured):
+def test_ten_events_arrive_one_by_one(site: Running, measured: Measured):
     assert serves(site)  # what is made at the first request is made now
     site.upstream.script(events_on_demand(10))
-    at = time.monotonic()
-    caller.send_request(body=STREAMED, headers={"accept-encoding": "gzip"})
-    for number in range(10):
-        caller.read_until(b"token %d" % number)
-        seconds = time.monotonic() - at
-        if number == 0:
-            measured("first", seconds)
-        assert seconds <= (0.5 if number == 0 else 0.3)
+    with site.caller() as caller:
         at = time.monotonic()
-        site.upstream.release(f"event {number + 1}")  # sent only after the one before it has arrived
-    caller.read_until(b"data: [DONE]\n\n")
+        caller.send_request(body=STREAMED, headers={"accept-encoding": "gzip"})
+        for number in range(10):
+            caller.read_until(b"token %d" % number)
+            seconds = time.monotonic() - at
+            if number == 0:
+                measured("first", seconds)
+            assert seconds <= (0.5 if number == 0 else 0.3)
+            at = time.monotonic()
+            site.upstream.release(f"event {number + 1}")  # sent only after the one before it has arrived
+        caller.read_until(b"data: [DONE]\n\n")
 
 
 def test_who_leaves_mid_stream_stops_the_upstream(site: Running, caller: RawCaller, measured: Measured):

@@ -13,7 +13,9 @@ import pytest
 from llmgw_middleware.errors import AuthError, ConfigError
 from llmgw_middleware.model.http import Pass, Request, Response
 from llmgw_middleware.model.identity import Identity
-from llmgw_middleware.wsgi import Bridge, HangUp, LLMGatewayWSGI, hang_up, raw_path, status_line
+from llmgw_middleware.wsgi import Bridge, LLMGatewayWSGI, raw_path
+from llmgw_middleware.wsgi.hang_up import HangUp, hang_up
+from llmgw_middleware.wsgi.middleware import status_line
 from tests.doors import CHAT, FakeGateway, FakeStream, decision, never, passes, streaming
 
 TIMEOUT = 10.0
