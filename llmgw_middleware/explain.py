@@ -61,6 +61,8 @@ class Step:
 class Explanation:
     """Why a request goes where it goes. ``backend`` is the leaf tried first; ``plan`` the attempts in their order.
 
+    ``description`` is what the operator wrote beside the route.
+
     ``error`` is what the caller would be told where the outcome is ``error``, ``no_route`` or a deny rule's answer.
     """
 
@@ -69,6 +71,7 @@ class Explanation:
     place: Place
     rules: tuple[RuleTrace, ...] = ()
     route: str | None = None
+    description: str = ""
     pool: str | None = None
     backend: str | None = None
     model: str | None = None
@@ -81,6 +84,7 @@ class Explanation:
         return {
             "outcome": self.outcome,
             "route": self.route,
+            "description": self.description,
             "backend": self.backend,
             "pool": self.pool,
             "model": self.model,
@@ -171,7 +175,12 @@ def _routed(
     snapshot: Snapshot, selection: Selection, route: Route, facts: Facts, chance: float
 ) -> Explanation:
     seen = Explanation(
-        outcome="route", identity=facts.identity, place=facts.place, rules=selection.rules, route=route.name
+        outcome="route",
+        identity=facts.identity,
+        place=facts.place,
+        rules=selection.rules,
+        route=route.name,
+        description=route.description,
     )
     if route.answer is not None:
         return replace(seen, error=denial(route.answer))

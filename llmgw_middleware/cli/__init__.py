@@ -10,7 +10,7 @@ from typing import Any
 
 from llmgw_middleware.errors import ConfigError
 
-COMMANDS = ("check", "explain", "import", "init", "mock", "schema", "serve")
+COMMANDS = ("check", "docs", "explain", "import", "init", "mock", "schema", "serve", "test")
 
 _MODULES = {"import": "importing"}
 """Commands whose name no module can have."""

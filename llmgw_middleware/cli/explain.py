@@ -179,6 +179,8 @@ def _verdict(told: Explanation) -> list[str]:
         rows.append(("outcome", _UNROUTED[told.outcome]))
     if told.route is not None:
         rows.append(("route", told.route))
+    if told.description:
+        rows.append(("purpose", " ".join(told.description.split())))
     if told.split is not None:
         by = "chance" if told.split.key is None else f"the key {told.split.key!r}"
         rows.append(("split", f"{told.split.chosen}, bucket {told.split.bucket} of 10000 by {by}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -19,7 +20,10 @@ from llmgw_middleware.config.problem import Problem, Report, ordered
 from llmgw_middleware.config.source import Source, read, read_manifests
 from llmgw_middleware.config.tree import Scalar, Table, find
 from llmgw_middleware.config.words.configuration import Configuration
+from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.model.plan import Plan
+
+W = TypeVar("W", bound=Word)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +54,16 @@ def load(source: Source, *, env: Mapping[str, str], serving: bool) -> Loaded:
     if manifests:
         root = overlay(translate(manifests, env, report), root)
         judge_secrets(root, report)
-    words = _words(root, report)
+    words = validated(Configuration, root, report)
     sources = (*written.sources, *named.sources)
     plan = assemble(words, report, sources) if words is not None else None
     return Loaded(plan=None if report.failed else plan, problems=ordered(report.problems))
 
 
-def _words(root: Table, report: Report) -> Configuration | None:
+def validated(kind: type[W], root: Table, report: Report) -> W | None:
+    """Return the words of ``root``, or None with everything wrong reported at its place."""
     try:
-        return Configuration.model_validate(root, context=report)
+        return kind.model_validate(root, context=report)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             _note(detail, root, report)

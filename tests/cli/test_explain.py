@@ -178,3 +178,12 @@ WRONG = {
 def test_what_cannot_be_explained_says_why(capsys, words, hint):
     assert main(["explain", *words]) == 1
     assert hint in capsys.readouterr().err
+
+
+def test_the_purpose_of_the_route_is_shown(tmp_path, capsys):
+    file = tmp_path / "llmgw.yaml"
+    file.write_text(
+        "routes: [{path: /v1/x, description: Who asks x., backend: 'http://a/v1', passthrough: true}]"
+    )
+    assert main(["explain", str(file), "--path", "/v1/x"]) == 0
+    assert "purpose  Who asks x.\n" in capsys.readouterr().out
