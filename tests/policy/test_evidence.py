@@ -51,35 +51,6 @@ def test_a_limit_is_broken_when_the_counts_cannot_be_luck(hits, limit, proven):
     assert (above(Count(hits, 200), limit) >= NEEDED) is proven
 
 
-def false_alarms(runs: int, requests: int, *, rate: float, share: float, look: int) -> int:
-    """Count the runs of equal sides in which a look after every ``look`` requests ever raises the alarm."""
-    rng = random.Random(4)
-    alarms = 0
-    for _ in range(runs):
-        hits, totals = [0, 0], [0, 0]
-        for number in range(1, requests + 1):
-            side = rng.random() < share
-            totals[side] += 1
-            hits[side] += rng.random() < rate
-            if (
-                number % look == 0
-                and higher(Count(hits[1], totals[1]), Count(hits[0], totals[0]), share=share) >= NEEDED
-            ):
-                alarms += 1
-                break
-    return alarms
-
-
-@pytest.mark.parametrize("share", [0.05, 0.5])
-def test_looking_continuously_raises_few_false_alarms(share):
-    assert false_alarms(100, 2_000, rate=0.1, share=share, look=10) <= 4
-
-
-@pytest.mark.slow
-def test_a_thousand_runs_of_ten_thousand_requests_have_at_most_sixteen_false_alarms():
-    assert false_alarms(1_000, 10_000, rate=0.1, share=0.2, look=1) <= 16
-
-
 def test_units_that_are_dealt_out_as_meant_are_not_suspected():
     rng = random.Random(1)
     counts = [0, 0]
