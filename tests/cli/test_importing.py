@@ -71,6 +71,6 @@ def test_explain_knows_manifests(manifests, capsys):
 
 
 def test_a_guard_that_cannot_be_kept_is_told_in_check(manifests, capsys):
-    (manifests / "guard.json").write_text(json.dumps(policy("p", traffic={"authorization": {}})))
+    (manifests / "guard.json").write_text(json.dumps(policy("p", traffic={"csrf": {}})))
     assert main(["check", str(manifests)]) == 0
     assert "unsupported_guard" in capsys.readouterr().out

@@ -39,12 +39,13 @@ LEFT_OUT: Mapping[str, str] = {
 }
 """Tests whose cases are not run, and why."""
 
-OTHER_STATUS: Mapping[str, int] = {
-    "httproute-method-matching-3": 200,  # HEAD follows GET
-    "httproute-method-matching-9": 405,  # a path that matches with another method only: 405 with Allow, not 404
-    "httproute-method-matching-10": 405,
+ANOTHER_METHOD = "a path that matches with another method only is answered with 405 and Allow, not with 404"
+OTHER_STATUS: Mapping[str, tuple[int, str]] = {
+    "httproute-method-matching-3": (200, "HEAD follows GET"),
+    "httproute-method-matching-9": (405, ANOTHER_METHOD),
+    "httproute-method-matching-10": (405, ANOTHER_METHOD),
 }
-"""Cases in which another status is answered on purpose."""
+"""Cases in which another status is answered on purpose, and why."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,8 @@ def cases(folder: Path) -> Iterator[tuple[str, Case]]:
     for file in sorted(folder.glob("httproute-*.json")):
         table = json.loads(file.read_bytes())
         manifests = tuple(folder / name for name in (BASE, *table["manifests"]))
-        if table["test"] not in LEFT_OUT:
-            for number, row in enumerate(table["cases"], 1):
-                yield f"{table['test']}-{number}", Case(table["test"], manifests, row)
+        for number, row in enumerate(table["cases"], 1):
+            yield f"{table['test']}-{number}", Case(table["test"], manifests, row)
 
 
 class Services:
@@ -130,10 +130,14 @@ def wanted_status(case: Case) -> int:
 
 @pytest.mark.parametrize("case", fixture_params(FOLDER, cases))
 async def test_the_request_is_answered_as_the_table_says(case, services, request):
+    if case.test in LEFT_OUT:
+        pytest.xfail(LEFT_OUT[case.test])
     async with running(case, services) as gateway:
         response = await ask(gateway, case.row["Request"])
-        found = OTHER_STATUS.get(request.node.callspec.id, wanted_status(case))
-        assert response.status == found
+        status, why = OTHER_STATUS.get(request.node.callspec.id, (wanted_status(case), ""))
+        assert response.status == status
+        if why:
+            pytest.xfail(why)
         if "Backend" in case.row:
             arrived = [seen for name, seen in services.asked() if name == case.row["Backend"]]
             assert len(arrived) == 1

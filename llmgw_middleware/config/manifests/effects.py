@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
+from llmgw_middleware.config.manifests.transforms import lay_headers
 from llmgw_middleware.config.node import Node
-from llmgw_middleware.config.tree import Items, Position, Scalar, Table
+from llmgw_middleware.config.tree import Scalar, Table
 from llmgw_middleware.config.writing import items, put_first, table, value
 
 _NEVER = "24h"
 """Stands for no limit of time at all."""
-
-_DIRECTIONS = ("request", "response")
-_ELSEWHERE = ("Custom", "None")
 
 
 def lay_filters(filters: Iterable[Node], route: Table, mirror_to: list[tuple[Node, Scalar | None]]) -> None:
@@ -21,9 +18,9 @@ def lay_filters(filters: Iterable[Node], route: Table, mirror_to: list[tuple[Nod
     for one in filters:
         kind = one.text("type")
         if kind == "RequestHeaderModifier":
-            _modify(one.node("requestHeaderModifier"), "request", route)
+            lay_headers(one.node("requestHeaderModifier"), "request", route)
         elif kind == "ResponseHeaderModifier":
-            _modify(one.node("responseHeaderModifier"), "response", route)
+            lay_headers(one.node("responseHeaderModifier"), "response", route)
         elif kind == "URLRewrite":
             _rewrite(one.node("urlRewrite"), route)
         elif kind == "RequestMirror":
@@ -72,63 +69,8 @@ def lay_retry(retry: Node | None, route: Table) -> None:
     put_first(route, "retry", words)
 
 
-def lay_transformation(transformation: Node | None, route: Table) -> None:
-    """Put a transformation's headers on ``route``; their values are CEL in both languages."""
-    if transformation is None:
-        return
-    for direction in _DIRECTIONS:
-        changes = transformation.node(direction)
-        if changes is None:
-            continue
-        for key in ("add", "set"):
-            for one in changes.nodes(key):
-                name, text = one.scalar("name"), one.scalar("value")
-                if name is not None and text is not None and _is_header(one, name):
-                    _append(route, direction, key, table(name.at, name=name, value=text))
-        for gone in changes.scalars("remove"):
-            _append(route, direction, "remove", gone)
-
-
-def _is_header(one: Node, name: Scalar) -> bool:
-    if not name.text.startswith(":"):
-        return True
-    one.leave_out("name", why=f"sets {name.text}, which this gateway takes from the backend's url")
-    return False
-
-
 def _is_error(code: Scalar) -> bool:
     return isinstance(code.value, int) and 400 <= code.value <= 599  # noqa: PLR2004 - the classes of errors
-
-
-def _modify(changes: Node | None, direction: str, route: Table) -> None:
-    """Put fixed headers into words: as texts of CEL."""
-    if changes is None:
-        return
-    for key in ("add", "set"):
-        for one in changes.nodes(key):
-            name, text = one.scalar("name"), one.scalar("value")
-            if name is not None and text is not None:
-                quoted = value(json.dumps(text.text), text.at)
-                _append(route, direction, key, table(name.at, name=name, value=quoted))
-    for gone in changes.scalars("remove"):
-        _append(route, direction, "remove", gone)
-
-
-def _append(route: Table, direction: str, key: str, tree: Table | Scalar) -> None:
-    below = _table_at(_table_at(route, "transform", tree.at), direction, tree.at)
-    found = below.get(key)
-    if not isinstance(found, Items):
-        found = items(tree.at, [])
-        below.put(key, found, tree.at)
-    found.append(tree)
-
-
-def _table_at(above: Table, key: str, at: Position) -> Table:
-    found = above.get(key)
-    if not isinstance(found, Table):
-        found = table(at)
-        above.put(key, found, at)
-    return found
 
 
 def _rewrite(rewrite: Node | None, route: Table) -> None:

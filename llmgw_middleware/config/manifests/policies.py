@@ -11,7 +11,7 @@ from llmgw_middleware.config.node import Node
 
 _PRE_ROUTING = "PreRouting"
 _GUARDS = (
-    "apiKeyAuthentication", "authorization", "basicAuthentication", "buffer", "csrf", "directResponse", "extAuth",
+    "apiKeyAuthentication", "basicAuthentication", "buffer", "csrf", "directResponse", "extAuth",
     "extProc", "jwtAuthentication", "rateLimit",
 )  # fmt: skip
 _GATEWAYS = ("Gateway", "ListenerSet", "XListenerSet")
@@ -70,18 +70,24 @@ class Policies:
                 wide.append(section)
         return [*named, *wide]
 
-    def of_rule(self, route: Resource, rule: str | None) -> list[Node]:
-        """Return the traffic policies of a rule, the narrowest first: the rule's, its route's, its gateway's."""
+    def of_rule(self, route: Resource, rule: str | None, section: str = "traffic") -> list[Node]:
+        """Return a section of the policies of a rule, the narrowest first: the rule's, its route's, its gateway's."""
+        return [node for node in self._over(route, rule, section) if node.text("phase") != _PRE_ROUTING]
+
+    def authorizations(self, route: Resource, rule: str | None) -> list[Node]:
+        """Return every authorization over a rule, whenever it is asked for."""
+        found = (node.node("authorization") for node in self._over(route, rule, "traffic"))
+        return [node for node in found if node is not None]
+
+    def _over(self, route: Resource, rule: str | None, section: str) -> list[Node]:
         found: list[tuple[int, Node]] = []
         for policy, targets in self._targets:
-            traffic = policy.spec.node("traffic")
-            if traffic is None or traffic.text("phase") == _PRE_ROUTING:
-                continue
+            node = policy.spec.node(section)
             ranks = [self._rank(policy, target, route, rule) for target in targets]
             best = min((rank for rank in ranks if rank is not None), default=None)
-            if best is not None:
-                found.append((best, traffic))
-        return [traffic for _, traffic in sorted(found, key=lambda pair: pair[0])]
+            if node is not None and best is not None:
+                found.append((best, node))
+        return [node for _, node in sorted(found, key=lambda pair: pair[0])]
 
     def _rank(self, policy: Resource, target: _Target, route: Resource, rule: str | None) -> int | None:
         if target.kind == "HTTPRoute" and policy.namespace == route.namespace and target.takes(route):

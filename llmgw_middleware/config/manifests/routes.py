@@ -9,14 +9,15 @@ from llmgw_middleware.config.manifests.effects import (
     lay_filters,
     lay_retry,
     lay_times,
-    lay_transformation,
     redirects,
 )
 from llmgw_middleware.config.manifests.gateways import Gateways
+from llmgw_middleware.config.manifests.guards import guards
 from llmgw_middleware.config.manifests.matches import Entry, entries
 from llmgw_middleware.config.manifests.policies import Policies
 from llmgw_middleware.config.manifests.resource import Resource
 from llmgw_middleware.config.manifests.targets import Names, Referred, referred
+from llmgw_middleware.config.manifests.transforms import lay_transformation
 from llmgw_middleware.config.node import Node
 from llmgw_middleware.config.tree import Position, Scalar, Table
 from llmgw_middleware.config.writing import items, put_first, table, value
@@ -73,8 +74,8 @@ class RouteWriter:
         self._names = names
         self._policies = policies
 
-    def words(self, rule: Rule) -> Table:
-        """Return one rule as a route."""
+    def words(self, rule: Rule) -> list[Table]:
+        """Return one rule as a route, behind the deny rules that guard it."""
         at = rule.node.at()
         route = table(at, name=value(rule.name, at), priority=value(FIRST + rule.ranks[0], at))
         _conditions(rule, route)
@@ -84,18 +85,20 @@ class RouteWriter:
         lay_times(rule.node.node("timeouts"), route)
         lay_retry(rule.node.node("retry"), route)
         self._attach(rule, route)
-        return route
+        asked = self._policies.authorizations(rule.route, rule.node.text("name"))
+        return [*guards(route, asked), route]
 
     def _attach(self, rule: Rule, route: Table) -> None:
         """Lay policies on: of each kind the narrowest one is applied."""
-        transformed = False
-        for traffic in self._policies.of_rule(rule.route, rule.node.text("name")):
+        called = rule.node.text("name")
+        for traffic in self._policies.of_rule(rule.route, called):
             lay_times(traffic.node("timeouts"), route)
             lay_retry(traffic.node("retry"), route)
-            transformation = traffic.node("transformation")
-            if transformation is not None and not transformed:
-                transformed = True
-                lay_transformation(transformation, route)
+        for section in ("traffic", "backend"):
+            found = (
+                node.node("transformation") for node in self._policies.of_rule(rule.route, called, section)
+            )
+            lay_transformation(next((node for node in found if node is not None), None), route)
 
     def _filters(self, rule: Rule, route: Table) -> None:
         mirrors: list[tuple[Node, Scalar | None]] = []

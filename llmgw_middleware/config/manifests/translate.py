@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from llmgw_middleware.config.manifests.backends import Backends
 from llmgw_middleware.config.manifests.credentials import BackendPolicies
-from llmgw_middleware.config.manifests.effects import lay_transformation
 from llmgw_middleware.config.manifests.gateways import Gateways
 from llmgw_middleware.config.manifests.policies import Policies
 from llmgw_middleware.config.manifests.resource import AGENTGATEWAY, GATEWAY_API, OURS, Resource, resources
@@ -14,6 +13,7 @@ from llmgw_middleware.config.manifests.routes import RouteWriter, mentioned, rul
 from llmgw_middleware.config.manifests.schema import judge_schema
 from llmgw_middleware.config.manifests.secrets import Secrets
 from llmgw_middleware.config.manifests.targets import Names, service_words
+from llmgw_middleware.config.manifests.transforms import lay_transformation
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.tree import Position, Table
 from llmgw_middleware.config.writing import items, table
@@ -40,7 +40,7 @@ def translate(documents: Sequence[Table], env: Mapping[str, str], report: Report
     writer = RouteWriter(names, policies)
     targets = Backends(backends, credentials, called=names.of_backend, attached=policies.of_backend)
     made = [*targets.words(), *_services(names, documents)]
-    written = [writer.words(rule) for rule in rules]
+    written = [route for rule in rules for route in writer.words(rule)]
     at = documents[0].at if documents else Position("manifests")
     whole = table(at)
     if made:
@@ -90,7 +90,7 @@ def _services(names: Names, documents: Sequence[Table]) -> list[Table]:
 def _before_routing(policies: Policies, whole: Table) -> None:
     scratch = table(whole.at)
     for transformation in policies.before_routing():
-        lay_transformation(transformation, scratch)
+        lay_transformation(transformation, scratch, for_rules=True)
     transform = scratch.get("transform")
     if transform is not None:
         whole.put("gateway", table(transform.at, transform=transform), transform.at)

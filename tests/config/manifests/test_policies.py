@@ -54,9 +54,7 @@ def test_a_policy_whose_target_is_not_there_does_nothing_and_is_reported(target)
     assert "not_attached" in codes(openai(), two, stray)
 
 
-@pytest.mark.parametrize(
-    "guard", ["authorization", "jwtAuthentication", "extAuth", "rateLimit", "directResponse"]
-)
+@pytest.mark.parametrize("guard", ["csrf", "jwtAuthentication", "extAuth", "rateLimit", "directResponse"])
 def test_nobody_serves_without_a_guard_that_a_manifest_asks_for(guard):
     guarded = policy("p", traffic={guard: {"mode": "Strict"}})
     [told] = [p for p in loaded(openai(), two, guarded).problems if p.code == "unsupported_guard"]
