@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from llmgw_middleware.cel.headers import SECRET_HEADERS
 from llmgw_middleware.errors import BadRequest
 from llmgw_middleware.facts import MISSING, Facts
-from llmgw_middleware.match.fields import MASK, SHOWN, Demand, data_demand, shown, text_demand
+from llmgw_middleware.match.fields import MASK, SHOWN, Demand, data_demand, shown, spelled, text_demand
 from llmgw_middleware.match.terms import Term, terms_of
-from llmgw_middleware.model.route import FieldTest, Match, PathTest
+from llmgw_middleware.model.route import FieldTest, Match, PathTest, ValueTest
 from llmgw_middleware.regex import compile_pattern
 
 Kind = Literal["path", "host", "method", "header", "query", "user", "geo", "body"]
@@ -21,11 +21,23 @@ SECRET_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "token", "acc
 
 
 @dataclass(frozen=True, slots=True)
+class Keyed:
+    """A condition that holds where one of few ``texts`` stands at a ``place``; ``read`` returns what stands there.
+
+    It returns None for what is no text: then the condition itself has to be asked.
+    """
+
+    place: str
+    read: Callable[[Facts], Sequence[str] | None]
+    texts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """One condition. ``label`` names what it looks at (``header x-beta-user``).
 
     ``fault`` says what is the matter when it fails, without the caller's value; ``why`` looks again and shows the value,
-    cut to 80 characters, secrets masked.
+    cut to 80 characters, secrets masked. ``keyed``: what it could be looked up by, if it asks for nothing but a text.
     """
 
     kind: Kind
@@ -34,6 +46,7 @@ class Condition:
     fault: str
     why: Callable[[Facts], str]
     term: Term | None = None
+    keyed: Keyed | None = None
 
 
 def conditions_of(match: Match, *, deny: bool = False) -> tuple[Condition, ...]:
@@ -154,7 +167,8 @@ def _header(field: FieldTest) -> Condition:
         seen = MASK if secret else _cut(" and ".join(map(shown, lines[:3])))
         return _why(label, demand, lines[0] if lines else MISSING, seen)
 
-    return Condition("header", label, holds, _fault(label, demand), why)
+    keyed = keyed_by(label, field.test, lambda facts: facts.headers(raw), spelled)
+    return Condition("header", label, holds, _fault(label, demand), why, keyed=keyed)
 
 
 def _query(field: FieldTest) -> Condition:
@@ -165,13 +179,40 @@ def _query(field: FieldTest) -> Condition:
         value = facts.query(field.name)
         return MISSING if value is None else value
 
-    return _of_value("query", f"query {field.name}", demand, read, secret=secret)
+    label = f"query {field.name}"
+    keyed = keyed_by(label, field.test, lambda facts: _texts(read(facts)), spelled)
+    return replace(_of_value("query", label, demand, read, secret=secret), keyed=keyed)
 
 
 def _user(field: FieldTest) -> Condition:
-    return _of_value(
-        "user", f"user.{field.name}", data_demand(field.test), lambda facts: facts.attribute(field.name)
-    )
+    name, label = field.name, f"user.{field.name}"
+    keyed = keyed_by(label, field.test, lambda facts: _texts(facts.attribute(name)))
+    found = _of_value("user", label, data_demand(field.test), lambda facts: facts.attribute(name))
+    return replace(found, keyed=keyed)
+
+
+def keyed_by(
+    place: str,
+    test: ValueTest,
+    read: Callable[[Facts], Sequence[str] | None],
+    spell: Callable[[Any], str] | None = None,
+) -> Keyed | None:
+    """Return what a test that asks for one text, or for one of several, can be looked up by.
+
+    ``spell`` makes a text of what the rule says, where what is read always is one.
+    """
+    options = test.one_of if test.one_of is not None else (test.exact,)
+    texts = options if spell is None else tuple(spell(option) for option in options if option is not None)
+    plain = ValueTest(exact=test.exact, one_of=test.one_of)
+    if test != plain or (test.exact is None) == (test.one_of is None):
+        return None
+    return Keyed(place, read, frozenset(texts)) if all(isinstance(text, str) for text in texts) else None
+
+
+def _texts(value: Any) -> Sequence[str] | None:
+    if value is MISSING:
+        return ()
+    return (value,) if isinstance(value, str) else None
 
 
 def _of_value(
@@ -213,7 +254,15 @@ def _body(field: FieldTest) -> Condition:
         except BadRequest as error:
             return f"{label} cannot be read: {error.message}"
 
-    return Condition("body", label, holds, readable.fault, why)
+    def read(facts: Facts) -> Sequence[str] | None:
+        try:
+            return _texts(facts.body.get(path))
+        except BadRequest as error:
+            if error.error_code == "duplicate_key":
+                raise
+            return ()
+
+    return Condition("body", label, holds, readable.fault, why, keyed=keyed_by(label, field.test, read))
 
 
 def _fault(label: str, demand: Demand) -> str:

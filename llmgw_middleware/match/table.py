@@ -7,13 +7,14 @@ rules on different paths cost no more than ten; the candidates of a path are put
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from operator import attrgetter
 
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.match.conditions import Condition, accepted_methods, conditions_of, path_condition
+from llmgw_middleware.match.runs import Step, first, steps_of
 from llmgw_middleware.model.decision import RuleTrace
 from llmgw_middleware.model.route import Match, PathTest, Route
 
@@ -35,13 +36,11 @@ class Miss:
         return self.condition.why(facts)
 
 
-@dataclass(
-    slots=True, kw_only=True
-)  # not frozen: one is made per request, and that would cost three times as much
+@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class Selection:
     """What the table found.
 
-    ``misses`` are the candidates on this path that were considered in vain. ``rules`` are all rules with reasons,
+    ``misses`` are the candidates on this path, where none of them matched. ``rules`` are all rules with reasons,
     filled for a trace only. ``allow`` are the methods with which a rule would have matched, if none does;
     ``needed_body`` says that a candidate failed because the body cannot be read.
     """
@@ -76,10 +75,23 @@ _OF_THE_REQUEST = frozenset({"path", "method", "query", "body"})
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """An alternative as it stands in the index: what is left to check, each with what to note if it fails."""
+    """An alternative as it stands in the index: what is left to check."""
 
     alternative: _Alternative
-    checks: tuple[tuple[Callable[[Facts], bool], Miss], ...]
+    conditions: tuple[Condition, ...]
+
+    def miss(self, facts: Facts) -> Miss:
+        """Return the first condition that does not hold."""
+        failing = next(c for c in self.conditions if not c.holds(facts))
+        return Miss(self.alternative.route, failing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """What can match on a path, in order, and the steps that find the first of it that does."""
+
+    candidates: tuple[_Candidate, ...]
+    steps: tuple[Step[_Candidate], ...]
 
 
 @dataclass(slots=True)
@@ -92,7 +104,7 @@ class _Index:
 
     def add(self, alternative: _Alternative) -> None:
         others = tuple(c for c in alternative.conditions if c.kind != "path")
-        plain = _candidate(alternative, others)
+        plain = _Candidate(alternative, others)
         patterns: list[PathTest] = []
         for path in alternative.match.paths:
             if path.kind == "exact":
@@ -102,7 +114,7 @@ class _Index:
             else:
                 patterns.append(path)
         if patterns:
-            self.anywhere.append(_candidate(alternative, (path_condition(patterns), *others)))
+            self.anywhere.append(_Candidate(alternative, (path_condition(patterns), *others)))
         elif not alternative.match.paths:
             self.anywhere.append(plain)
 
@@ -119,7 +131,8 @@ class RouteTable:
             for alternative in alternatives:
                 self._index.add(alternative)
         self._longest = max(map(len, self._index.prefix), default=-1)
-        self._merged: dict[tuple[str | None, str | None], tuple[_Candidate, ...]] = {}
+        self._merged: dict[tuple[str | None, str | None], _Path] = {}
+        self._paths: dict[str, _Path] = {}
 
     def __repr__(self) -> str:
         index = self._index
@@ -149,22 +162,17 @@ class RouteTable:
 
         Raises ``BadRequest`` (``duplicate_key``) if a condition reads a key that the body has twice.
         """
-        candidates = self._candidates(facts.request.path)
-        misses: list[Miss] = []
-        chosen: _Alternative | None = None
-        for candidate in candidates:
-            for holds, miss in candidate.checks:
-                if not holds(facts):
-                    misses.append(miss)
-                    break
-            else:
-                chosen = candidate.alternative
-                break
+        path = self._paths.get(facts.request.path) or self._path(facts.request.path)
+        found = first(path.steps, facts)
+        if found is not None and not trace:
+            return Selection(route=found.alternative.route)
+        chosen = None if found is None else found.alternative
+        misses = () if found is not None else tuple(one.miss(facts) for one in path.candidates)
         return Selection(
             route=None if chosen is None else chosen.route,
-            misses=tuple(misses),
+            misses=misses,
             rules=self._trace(facts, chosen) if trace else (),
-            allow=() if chosen is not None else _allowed(candidates, facts),
+            allow=() if chosen is not None else _allowed(path.candidates, facts),
             needed_body=facts.body_failed and any(miss.condition.kind == "body" for miss in misses),
         )
 
@@ -180,16 +188,20 @@ class RouteTable:
             if any(m.holds(facts, ignoring=_OF_THE_REQUEST) for m in matches)
         ]
 
-    def _candidates(self, path: str) -> tuple[_Candidate, ...]:
-        """Return what can match on ``path``, in order.
+    def _path(self, path: str) -> _Path:
+        """Return what can match on ``path``.
 
-        The longest known prefix stands for all shorter ones that are prefixes of it, so there are no more lists than
+        The longest known prefix stands for all shorter ones that are prefixes of it, so no more is kept than there are
         paths and prefixes in the rules.
         """
-        key = (path if path in self._index.exact else None, self._longest_prefix(path))
+        exact = path if path in self._index.exact else None
+        key = (exact, self._longest_prefix(path))
         merged = self._merged.get(key)
         if merged is None:
-            merged = self._merged[key] = self._merge(*key)
+            candidates = self._merge(*key)
+            merged = self._merged[key] = _Path(candidates, steps_of(candidates))
+            if exact is not None:
+                self._paths[exact] = merged
         return merged
 
     def _longest_prefix(self, path: str) -> str | None:
@@ -213,7 +225,7 @@ class RouteTable:
         if exact is not None:
             found.extend(index.exact[exact])
         # One alternative may be met by several of its paths; its list of checks without a pattern is the shorter one.
-        found.sort(key=lambda candidate: len(candidate.checks), reverse=True)
+        found.sort(key=lambda candidate: len(candidate.conditions), reverse=True)
         best = {candidate.alternative.rank: candidate for candidate in found}
         return tuple(sorted(best.values(), key=attrgetter("alternative.rank")))
 
@@ -271,10 +283,6 @@ def last_priority(route: Route) -> int:
 
 def _place(route: Route, match: Match) -> tuple[bool, int]:
     return route.default, route.priority if match.priority is None else match.priority
-
-
-def _candidate(alternative: _Alternative, conditions: tuple[Condition, ...]) -> _Candidate:
-    return _Candidate(alternative, tuple((c.holds, Miss(alternative.route, c)) for c in conditions))
 
 
 def _reason(alternatives: Sequence[_Alternative], facts: Facts) -> str:
