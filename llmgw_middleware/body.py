@@ -222,7 +222,7 @@ class Body:
 
     def true(self, name: str) -> bool:
         """Whether a top-level field is JSON's ``true``."""
-        return self.get((name,)) is True
+        return name in self.fields() and self.get((name,)) is True
 
     def _object(self) -> _Object:
         if self._top is not None:

@@ -43,11 +43,10 @@ class Facts:
     __slots__ = (
         "_address",
         "_cookies",
-        "_last",
         "_locate",
+        "_named",
         "_pairs",
         "_place",
-        "_texts",
         "body",
         "identity",
         "metadata",
@@ -73,8 +72,7 @@ class Facts:
         """The body, read as far as asked."""
         self._place: Place | None = None
         self._address: str | Missing | None = MISSING
-        self._last: dict[bytes, bytes] | None = None
-        self._texts: dict[bytes, list[str]] = {}
+        self._named = request.named
         self._pairs: dict[str, str] | None = None
         self._cookies: dict[str, str] | None = None
 
@@ -119,11 +117,14 @@ class Facts:
 
         ``:authority``, ``:method``, ``:path`` and ``:scheme`` are what HTTP/2 calls the parts of a request so.
         """
-        texts = self._texts.get(name)
-        if texts is None:
-            lines = self._named(name) if name[:1] != b":" else self._pseudo(name)
-            texts = self._texts[name] = [line.decode("latin-1") for line in lines]
-        return texts
+        named = self._named
+        line = named.get(name)
+        if line is None or b"_" in name or name[:1] == b":":
+            return self._pseudo(name) if name[:1] == b":" else []
+        headers = self.request.headers
+        if len(named) == len(headers):  # no name is there twice
+            return [line.decode("latin-1")]
+        return [value.decode("latin-1") for other, value in headers if other == name]
 
     def query(self, name: str) -> str | None:
         """Return the first value of a query parameter, percent-decoded, ``+`` being a space."""
@@ -154,25 +155,15 @@ class Facts:
             value = _walk(self.identity.attributes, name)
         return MISSING if value is None else value
 
-    def _pseudo(self, name: bytes) -> list[bytes]:
+    def _pseudo(self, name: bytes) -> list[str]:
         request = self.request
         if name == b":authority":
-            return self._named(b"host")[:1]
+            return self.headers(b"host")[:1]
         if name == b":path":
-            whole = request.path.encode("latin-1", "replace")
-            return [b"%b?%b" % (whole, request.query) if request.query else whole]
+            query = request.query.decode("latin-1")
+            return [f"{request.path}?{query}" if query else request.path]
         part = {b":method": request.method, b":scheme": request.scheme}.get(name)
-        return [] if part is None else [part.encode("latin-1", "replace")]
-
-    def _named(self, name: bytes) -> list[bytes]:
-        if self._last is None:
-            self._last = dict(self.request.headers)
-        line = self._last.get(name)
-        if line is None or b"_" in name:
-            return []
-        if len(self._last) == len(self.request.headers):
-            return [line]  # no name is there twice
-        return [value for other, value in self.request.headers if other == name]
+        return [] if part is None else [part]
 
 
 def _decoded(text: str) -> str:

@@ -29,7 +29,13 @@ from llmgw_middleware.model.http import Header, Pass, Request, Response
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.route import Route
 from llmgw_middleware.model.world import World
-from llmgw_middleware.observe.answer import decision_headers, id_headers, request_id_of, retry_headers
+from llmgw_middleware.observe.answer import (
+    REQUEST_ID,
+    decision_headers,
+    id_headers,
+    request_id_of,
+    retry_headers,
+)
 from llmgw_middleware.observe.log import RequestLog
 from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.observe.recorder import Recorder
@@ -225,7 +231,7 @@ class _Passage:
         self._began = bound.clock()
         self._caller: CallerDialect = caller_dialect(request.path)
         self.decision = Decision(
-            request_id=request_id_of(request.headers) or bound.ids.take(),
+            request_id=(REQUEST_ID in request.named and request_id_of(request.headers)) or bound.ids.take(),
             started=time.time(),
             method=request.method,
             path=request.path,
@@ -233,7 +239,9 @@ class _Passage:
 
     async def answer(self) -> Response | Pass:
         """Go the whole way."""
-        check_path(self._request.path)
+        path = self._request.path
+        if path not in self._snapshot.intercepted.plain:
+            check_path(path)
         facts = await self.identify()
         operation = operation_asked(facts)
         if operation is Operation.MODELS:

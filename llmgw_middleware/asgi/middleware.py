@@ -144,43 +144,35 @@ class _Visit:
     async def run(self, app: App) -> None:
         """Answer, or give the request back to ``app`` when no rule matches."""
         try:
-            await self._run(app)
+            try:
+                self._door.check_head(self._scope["method"], self._path, self._headers)
+                body = await self._read()
+            except GatewayError as error:
+                await self._finish(self._door.refuse(error, self._path, self._headers))
+                return
+            answer = await self._serve(body)
+            if isinstance(answer, Pass):
+                await app(self._scope, self._replay(body), self._tell)
+            else:
+                await self._finish(answer)
         except CallerGone:
             if not self._started:
                 with suppress(CallerGone):
                     await self._finish(GONE)
 
-    async def _run(self, app: App) -> None:
-        try:
-            self._door.check_head(self._scope["method"], self._path, self._headers)
-            body = await self._read()
-        except GatewayError as error:
-            await self._finish(self._door.refuse(error, self._path, self._headers))
-            return
-        answer = await self._serve(body)
-        if isinstance(answer, Pass):
-            await app(self._scope, self._replay(body), self._tell)
-        else:
-            await self._finish(answer)
-
     async def _read(self) -> bytes:
-        body, more = await self._part()
-        if not more:
-            return body
-        whole = bytearray(body)
+        parts: list[bytes] = []
+        size, more = 0, True
         while more:
-            body, more = await self._part()
-            whole += body
-            self._door.check_size(len(whole))
-        return bytes(whole)
-
-    async def _part(self) -> tuple[bytes, bool]:
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            raise CallerGone
-        body: bytes = message.get("body", b"")
-        self._door.check_size(len(body))
-        return body, message.get("more_body", False)
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise CallerGone
+            part: bytes = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            self._door.check_size(size)
+            more = message.get("more_body", False)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _serve(self, body: bytes) -> Response | Pass:
         """Have the request answered, a stream sent but for its end; raises CallerGone if the caller leaves."""

@@ -13,15 +13,10 @@ from llmgw_middleware.model.http import Header
 JSON_OPERATIONS = frozenset({Operation.CHAT, Operation.EMBEDDINGS})
 
 
-_PLAIN = [b"application/json"]
-
-
 def check_content_type(method: str, path: str, headers: Sequence[Header]) -> None:
     """Refuse an operation with a JSON body that was sent something else, as a foreign page's form would be."""
     if method != "POST" or operation_of(path, None) not in JSON_OPERATIONS:
         return
-    if [value for name, value in headers if name == b"content-type"] == _PLAIN:
-        return  # what all SDKs send
     kinds = [value.partition(";")[0].strip().lower() for value in values(headers, b"content-type")]
     if not kinds or not all(kind == "application/json" or kind.endswith("+json") for kind in kinds):
         seen = ", ".join(kinds) or "no content type"

@@ -26,6 +26,8 @@ class Interceptor:
     def __init__(self, paths: Sequence[PathTest]) -> None:
         prefixes = tuple(path.value.rstrip("/") for path in paths if path.kind == "prefix")
         self._exact = frozenset((*(path.value for path in paths if path.kind == "exact"), *prefixes))
+        self.plain = frozenset(path for path in self._exact if _ambiguity(path) is None)
+        """Paths that the configuration names, and that ``check_path`` lets through."""
         self._prefixes = tuple(f"{prefix}/" for prefix in prefixes)
         self._patterns = tuple(compile_pattern(path.value) for path in paths if path.kind == "regex")
         self._shown = tuple(path.value for path in paths)

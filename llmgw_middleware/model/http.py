@@ -35,6 +35,14 @@ class Request:
     scheme: str = "http"
     peer: str | None = None
     identify: Callable[[], Awaitable[Identity]] = anonymous
+    _named: dict[bytes, bytes] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def named(self) -> Mapping[bytes, bytes]:
+        """The last line of each header; as many as there are ``headers`` where none is repeated."""
+        if self._named is None:
+            self._named = dict(self.headers)
+        return self._named
 
 
 @dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
