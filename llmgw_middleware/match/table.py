@@ -40,13 +40,11 @@ class Miss:
 class Selection:
     """What the table found.
 
-    ``misses`` are the candidates on this path, where none of them matched. ``rules`` are all rules with reasons,
-    filled for a trace only. ``allow`` are the methods with which a rule would have matched, if none does;
+    ``rules`` are all rules with reasons, filled for a trace only. ``allow`` are the methods with which a rule would have matched, if none does;
     ``needed_body`` says that a candidate failed because the body cannot be read.
     """
 
     route: Route | None
-    misses: tuple[Miss, ...] = ()
     rules: tuple[RuleTrace, ...] = ()
     allow: tuple[str, ...] = ()
     needed_body: bool = False
@@ -79,11 +77,6 @@ class _Candidate:
 
     alternative: _Alternative
     conditions: tuple[Condition, ...]
-
-    def miss(self, facts: Facts) -> Miss:
-        """Return the first condition that does not hold."""
-        failing = next(c for c in self.conditions if not c.holds(facts))
-        return Miss(self.alternative.route, failing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +160,22 @@ class RouteTable:
         if found is not None and not trace:
             return Selection(route=found.alternative.route)
         chosen = None if found is None else found.alternative
-        misses = () if found is not None else tuple(one.miss(facts) for one in path.candidates)
         return Selection(
             route=None if chosen is None else chosen.route,
-            misses=misses,
             rules=self._trace(facts, chosen) if trace else (),
             allow=() if chosen is not None else _allowed(path.candidates, facts),
-            needed_body=facts.body_failed and any(miss.condition.kind == "body" for miss in misses),
+            needed_body=facts.body_failed
+            and chosen is None
+            and any(miss.condition.kind == "body" for miss in self.misses(facts)),
         )
+
+    def misses(self, facts: Facts) -> list[Miss]:
+        """Return the rules on the path of a request that matches none, each with what does not hold."""
+        return [
+            Miss(candidate.alternative.route, failing)
+            for candidate in self._path(facts.request.path).candidates
+            if (failing := next((c for c in candidate.conditions if not c.holds(facts)), None)) is not None
+        ]
 
     def open_to(self, facts: Facts) -> list[Route]:
         """Return the rules that this caller can meet: conditions on user, geography and headers hold.

@@ -131,7 +131,7 @@ def test_a_condition_says_without_the_callers_value_what_it_asks(matches, asked,
 
 def test_a_miss_keeps_the_condition_and_words_it_when_asked():
     seen = facts(identity=user(tier="free"))
-    [miss] = RouteTable([route("r", match(CHAT, user={"tier": "premium"}))]).select(seen).misses
+    [miss] = RouteTable([route("r", match(CHAT, user={"tier": "premium"}))]).misses(seen)
     assert (miss.route.name, miss.fault) == ("r", "user.tier is not 'premium'")
     assert miss.reason(seen) == "user.tier is 'free', not 'premium'"
 
