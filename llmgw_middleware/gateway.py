@@ -342,7 +342,9 @@ class _Passage:
             return Pass(decision=self.decision)
         if selection.allow:
             raise MethodNotAllowed(f"{self._request.method} is not allowed here.", allow=selection.allow)
-        if selection.needed_body and not facts.body.readable:
+        prelude = self._snapshot.prelude
+        needed_body = selection.needed_body or (prelude is not None and prelude.reads_body)
+        if needed_body and not facts.body.readable:
             facts.body.fields()  # raises what is wrong with it
         raise NotFound("No route matches this request, and there is no default route.")
 

@@ -16,6 +16,7 @@ from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.plain import plain
 from llmgw_middleware.cel.program import Program, compile_expression
 from llmgw_middleware.cel.values import is_list, is_map
+from llmgw_middleware.cel.variables import reads_body
 from llmgw_middleware.cel.vocabulary import Vocabulary
 from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.http import Header
@@ -91,6 +92,12 @@ class Transformer:
 
     def __repr__(self) -> str:
         return f"<Transformer [{len(self._set)} set, {len(self._add)} added, {self.failures} failures]>"
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether any header is worked out of the body."""
+        made = [program for _, program in (*self._metadata, *self._add, *self._set)]
+        return any(reads_body(program.reads) for program in (*made, self._replace) if program is not None)
 
     def beside(self, facts: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is known beside the facts, with the ``metadata`` that is made here."""

@@ -34,6 +34,7 @@ GRANTS = "nothing asks for a ReferenceGrant here: whoever writes the files may n
 MODELS = (
     "AgentgatewayModel is a kind that is left out and reported; models belong to backends and routes here"
 )
+INVALID = "an expression that is wrong is an error when it is loaded, not a rule that is left out"
 LATER = "its provider, transformation or mirror is not there yet"
 DIFFERENT: Mapping[str, str] = {
     **dict.fromkeys(
@@ -67,10 +68,17 @@ DIFFERENT: Mapping[str, str] = {
             "backends/llm-multi-priority",
             "backends/llm-multi-secret",
             "routes/httproute-filters",
-            "trafficpolicy/cel-invalid",
-            "trafficpolicy/cel",
         ),
         LATER,
+    ),
+    "trafficpolicy/cel": "response.complete_time is not known here, and an expression that reads it is refused",
+    **dict.fromkeys(
+        (
+            "trafficpolicy/authorization-invalid-cel",
+            "trafficpolicy/authorization-require-invalid-cel",
+            "trafficpolicy/cel-invalid",
+        ),
+        INVALID,
     ),
 }
 """Golden cases that come out differently, and why."""
