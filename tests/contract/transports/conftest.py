@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,23 @@ async def transport(
     yield transport
     await transport.aclose()
     assert asyncio.all_tasks() == {asyncio.current_task()}, "the transport left tasks behind"
+
+
+@pytest.fixture
+async def later() -> Callable[[float], None]:
+    """Return what moves the loop's clock on, so that a deadline passes when a test has come to the right moment.
+
+    A deadline in real time may pass before the call has even connected, where the machine has other things to do.
+    """
+    loop: Any = asyncio.get_running_loop()
+    real, ahead = loop.time, 0.0
+
+    def move(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    loop.time = lambda: real() + ahead
+    return move
 
 
 @pytest.fixture

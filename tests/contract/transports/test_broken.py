@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
 
@@ -123,12 +124,13 @@ async def test_a_used_connection_that_gave_as_much_as_a_byte_is_not_stale(
 
 
 async def test_silence_on_a_used_connection_is_not_staleness(
-    transport: Transport, upstream: ScriptedUpstream
+    transport: Transport, upstream: ScriptedUpstream, later: Callable[[float], None]
 ):
     upstream.script(chat(), raw(Silence()), chat())
     await fetch(transport, upstream.url)
-    task = asyncio.create_task(send(transport, upstream.url, deadline=soon(0.5)))
+    task = asyncio.create_task(send(transport, upstream.url, deadline=soon(60)))
     await asyncio.to_thread(upstream.wait_request, 2)
+    later(60)
     with pytest.raises(TimeoutError):
         await task
     assert len(upstream.requests) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -25,14 +25,20 @@ from tests.contract.transports.calls import body_of, fetch, full_port, leave, se
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 BIG = bytes(30_000_000)
+Later = Callable[[float], None]
 
 
-async def accepted_and_closed(listener: socket.socket) -> bool:
-    """Whether the first connection of the port is at its end, once everything it sent is read."""
-    loop = asyncio.get_running_loop()
+async def accepted(listener: socket.socket) -> socket.socket:
+    """Return the first connection of the port."""
     listener.setblocking(False)  # noqa: FBT003 -- the socket module's signature
+    connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+    return connection
+
+
+async def closed(connection: socket.socket) -> bool:
+    """Whether the other side closes the connection within a second, once everything it sent is read."""
+    loop = asyncio.get_running_loop()
     async with asyncio.timeout(1):
-        connection, _ = await loop.sock_accept(listener)
         with connection:
             while await loop.sock_recv(connection, 65_536):
                 pass
@@ -53,18 +59,19 @@ async def test_the_deadline_ends_connecting(transport: Transport):
         await send(transport, url, deadline=soon(0.1))
 
 
-async def test_the_deadline_ends_a_tls_handshake(transport: Transport):
+@pytest.mark.parametrize(("scheme", "body"), [("https", b"{}"), ("http", BIG)], ids=["handshake", "sending"])
+async def test_the_deadline_ends_a_tls_handshake_and_sending(
+    transport: Transport, later: Later, scheme: str, body: bytes
+):
     with silent_port() as listener:
+        limits = {"connect": 600.0, "write": 600.0}  # the deadline is to come first
+        call = send(transport, url_of(listener, scheme), body=body, deadline=soon(60), limits=limits)
+        task = asyncio.create_task(call)
+        connection = await accepted(listener)
+        later(60)
         with pytest.raises(TimeoutError):
-            await send(transport, url_of(listener, "https"), deadline=soon(0.5))
-        assert await accepted_and_closed(listener)
-
-
-async def test_the_deadline_ends_sending(transport: Transport):
-    with silent_port() as listener:
-        with pytest.raises(TimeoutError):
-            await send(transport, url_of(listener), body=BIG, deadline=soon(0.5))
-        assert await accepted_and_closed(listener)
+            await task
+        assert await closed(connection)
 
 
 @pytest.mark.parametrize(
@@ -77,11 +84,12 @@ async def test_the_deadline_ends_sending(transport: Transport):
     ids=["nothing", "half a head", "an interim answer"],
 )
 async def test_the_deadline_ends_the_wait_for_headers(
-    transport: Transport, upstream: ScriptedUpstream, script: Script
+    transport: Transport, upstream: ScriptedUpstream, later: Later, script: Script
 ):
     upstream.script(script)
-    task = asyncio.create_task(send(transport, upstream.url, deadline=soon(0.5)))
+    task = asyncio.create_task(send(transport, upstream.url, deadline=soon(60)))
     await asyncio.to_thread(upstream.wait_request)
+    later(60)
     with pytest.raises(TimeoutError):
         await task
     await asyncio.to_thread(upstream.wait_left, 0, 1)
@@ -135,20 +143,16 @@ async def test_leaving_while_connecting_leaves_nothing(transport: Transport):
         await leave(task)
 
 
-async def test_leaving_amid_a_tls_handshake_closes_the_connection(transport: Transport):
+@pytest.mark.parametrize(("scheme", "body"), [("https", b"{}"), ("http", BIG)], ids=["handshake", "sending"])
+async def test_leaving_amid_a_tls_handshake_and_while_sending_closes_the_connection(
+    transport: Transport, scheme: str, body: bytes
+):
     with silent_port() as listener:
-        task = asyncio.create_task(send(transport, url_of(listener, "https")))
+        task = asyncio.create_task(send(transport, url_of(listener, scheme), body=body))
+        connection = await accepted(listener)
         await asyncio.wait((task,), timeout=0.1)
         await leave(task)
-        assert await accepted_and_closed(listener)
-
-
-async def test_leaving_while_sending_closes_the_connection(transport: Transport):
-    with silent_port() as listener:
-        task = asyncio.create_task(send(transport, url_of(listener), body=BIG))
-        await asyncio.wait((task,), timeout=0.1)
-        await leave(task)
-        assert await accepted_and_closed(listener)
+        assert await closed(connection)
 
 
 async def test_leaving_before_the_headers_closes_the_connection(
