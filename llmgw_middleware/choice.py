@@ -108,6 +108,7 @@ class Chooser:
             retry=self._retry,
             read=self.read,
             on_content_filter=route.on_content_filter,
+            on_unsupported=route.on_unsupported,
             drain=route.on_disconnect == "drain",
             commit=route.commit,
             sticky_key=self._key,

@@ -207,7 +207,7 @@ def _routed(
 
 def _has_body(facts: Facts, operation: Operation) -> bool:
     """Whether there is a body that the operation would have to read."""
-    return operation in {Operation.CHAT, Operation.EMBEDDINGS} and bool(facts.request.body)
+    return operation not in {Operation.MODELS, Operation.OPAQUE} and bool(facts.request.body)
 
 
 def _steps(snapshot: Snapshot, chooser: Chooser, targets: Sequence[Target], facts: Facts) -> Iterator[Step]:

@@ -229,7 +229,7 @@ class _Passage:
         self._entered = False
         self._clock = bound.clock
         self._began = bound.clock()
-        self._caller: CallerDialect = caller_dialect(request.path)
+        self._caller: CallerDialect = caller_dialect(request.path, request.headers)
         self.decision = Decision(
             request_id=(REQUEST_ID in request.named and request_id_of(request.headers)) or bound.ids.take(),
             started=time.time(),
@@ -332,7 +332,10 @@ class _Passage:
         self.settle("served", status=200)
         headers = ((b"content-type", b"application/json"), (b"cache-control", b"private"))
         return Response(
-            status=200, headers=headers, body=self._caller.write_models(tuple(names)), decision=self.decision
+            status=200,
+            headers=headers,
+            body=self._caller.write_models(tuple(names), self._request.query),
+            decision=self.decision,
         )
 
     def no_route(self, selection: Selection, facts: Facts) -> Pass:
@@ -363,8 +366,9 @@ class _Passage:
 
     def fail(self, error: GatewayError) -> Response:
         """Tell the caller of an error, in the caller's dialect."""
-        self.settle("error", status=error.status_code, code=error.error_code)
-        return self._signed(_refusal(error, self._caller, self.decision.request_id))
+        answer = _refusal(error, self._caller, self.decision.request_id)
+        self.settle("error", status=answer.status, code=error.error_code)
+        return self._signed(answer)
 
     def settle(
         self,
@@ -396,6 +400,6 @@ def _tell(observers: tuple[Observer, ...], decision: Decision) -> None:
 
 
 def _refusal(error: GatewayError, caller: CallerDialect, request_id: str) -> Response:
-    content, body = caller.write_error(error, request_id=request_id)
+    status, content, body = caller.write_error(error, request_id=request_id)
     headers = (*content, *error.headers, *retry_headers(error.retry_after), *id_headers(request_id))
-    return Response(status=error.status_code, headers=headers, body=body)
+    return Response(status=status, headers=headers, body=body)

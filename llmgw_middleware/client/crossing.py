@@ -67,6 +67,6 @@ def _check(gateway: Answering, request: Request) -> None:
 def _handed_back(request: Request, decision: Decision) -> Response:
     """Answer what the gateway gives back, and has on record already."""
     error = NotFound("No route matches this request, and there is no default route.")
-    kind, body = caller_dialect(request.path).write_error(error, request_id=decision.request_id)
+    status, kind, body = caller_dialect(request.path).write_error(error, request_id=decision.request_id)
     headers = (*kind, *id_headers(decision.request_id))
-    return Response(status=error.status_code, headers=headers, body=body, decision=decision)
+    return Response(status=status, headers=headers, body=body, decision=decision)

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmgw_middleware.config.address import path_pattern, path_prefix
 from llmgw_middleware.config.expressions import ExpressionReader
+from llmgw_middleware.config.intercepted import with_counting
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Position
@@ -58,7 +59,7 @@ class ConditionReader:
             found = [self._path(pattern, at(index)) for index, pattern in enumerate(written)]
         else:
             found = [self._path(written, at())]
-        return tuple(path for path in found if path is not None)
+        return with_counting(tuple(path for path in found if path is not None))
 
     def _path(self, pattern: str | PathForm, at: Position) -> PathTest | None:
         if isinstance(pattern, PathForm) and (pattern.regex is None) == (pattern.prefix is None):

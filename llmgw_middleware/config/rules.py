@@ -73,6 +73,7 @@ class RouteReader:
             retry=retry(word.retry).over(self._per_route.rules(name)),
             replay_safe=word.replay_safe,
             on_content_filter=word.on_content_filter,
+            on_unsupported=word.on_unsupported,
             on_disconnect=word.on_disconnect,
             commit=word.stream.commit or CommitRules(),
             description=word.description,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 _DIALECT_KEYS = frozenset(
     {
-        "maxEventSize", "maxTokens", "onUnsupported", "supportsPrefill",
+        "supportsPrefill",
     }
 )  # fmt: skip
 KEYS: Mapping[str, frozenset[str]] = {
@@ -19,7 +19,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     ),
     "route": frozenset(
         {
-            "circuitBreaker", "limits", "mirror", "onUnsupported",
+            "circuitBreaker", "limits", "mirror",
         }
     ),
     "stream": frozenset({"continue"}),
@@ -31,8 +31,8 @@ KEYS: Mapping[str, frozenset[str]] = {
 """Keys by the part that would hold them."""
 
 VALUES: Mapping[str, frozenset[str]] = {
-    "provider": frozenset({"anthropic", "bedrock", "gemini"}),
-    "api": frozenset({"responses", "converse", "mantle", "mantle/anthropic", "messages", "gemini"}),
+    "provider": frozenset({"bedrock", "gemini"}),
+    "api": frozenset({"responses", "converse", "mantle", "mantle/anthropic", "gemini"}),
 }
 """Values by the key that would hold them."""
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from llmgw_middleware.dialect.port import Policy, Unsayable, Unspoken
 from llmgw_middleware.errors import BadRequest
 
-Policy = Literal["error", "drop"]
-"""``onUnsupported``."""
 
-
-class Unsupported(BadRequest):
+class Unsupported(BadRequest, Unsayable):
     """A request that this upstream cannot express: 400 ``unsupported_parameter``, or ``unsupported_value``.
 
     ``param`` is the dotted path in the caller's body. Raised before anything is sent: another backend may be asked.
@@ -22,6 +20,10 @@ class Unsupported(BadRequest):
 
     def __init__(self, message: str, *, param: str, code: str | None = None) -> None:
         super().__init__(message, param=param, code=code)
+
+
+UNSAYABLE = (Unsupported, Unspoken)
+"""Errors that only mean that one backend cannot be told the request."""
 
 
 class Adjustments:

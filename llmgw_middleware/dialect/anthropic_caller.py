@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -39,33 +40,38 @@ class AnthropicCaller:
     def __repr__(self) -> str:
         return "<AnthropicCaller>"
 
-    def status_of(self, error: GatewayError) -> int:
-        """Return the status: Anthropic has its own for spent accounts (402) and overload (529)."""
-        return _STATUSES.get(error.error_code, error.status_code)
+    def write_error(self, error: GatewayError, *, request_id: str) -> tuple[int, tuple[Header, ...], bytes]:
+        """Return status, content headers and ``{"type": "error", …}``.
 
-    def write_error(self, error: GatewayError, *, request_id: str) -> tuple[tuple[Header, ...], bytes]:
-        """Return content headers and ``{"type": "error", …}``."""
-        return _JSON, msgspec.json.encode(_body(error, self.status_of(error), request_id))
+        Anthropic has statuses of its own for spent accounts (402) and overload (529).
+        """
+        status = _status(error)
+        return status, _JSON, msgspec.json.encode(_body(error, status, request_id))
 
     def write_stream_error(self, error: GatewayError) -> bytes:
         """Return the event that ends a stream after commit, without ``message_delta`` and ``message_stop``."""
-        body = msgspec.json.encode(_body(error, self.status_of(error), None))
+        body = msgspec.json.encode(_body(error, _status(error), None))
         return b"event: error\ndata: " + body + b"\n\n"
 
-    def write_models(self, names: Sequence[str], query: Mapping[str, str]) -> bytes:
+    def write_models(self, names: Sequence[str], query: bytes) -> bytes:
         """Return ``{"data": […], "has_more", "first_id", "last_id"}``.
 
         ``query``: ``limit`` (1 to 1000, default 20), ``after_id``, ``before_id``. When a model was made is not known
         here, so ``created_at`` is the epoch.
         """
-        limit = _limit(query.get("limit"))
-        page, more = _page(list(names), limit, query.get("after_id"), query.get("before_id"))
+        said = dict(parse_qsl(query.decode("latin-1")))
+        limit = _limit(said.get("limit"))
+        page, more = _page(list(names), limit, said.get("after_id"), said.get("before_id"))
         rows = [
             {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"}
             for name in page
         ]
         ends = {"first_id": page[0] if page else None, "last_id": page[-1] if page else None}
         return msgspec.json.encode({"data": rows, "has_more": more, **ends})
+
+
+def _status(error: GatewayError) -> int:
+    return _STATUSES.get(error.error_code, error.status_code)
 
 
 def _page(names: list[str], limit: int, after: str | None, before: str | None) -> tuple[list[str], bool]:

@@ -258,7 +258,6 @@ class MessagesDecoder:
         self._meter.note(event.usage)
         delta = event.delta
         if delta is not None and delta.stop_reason:
-            self.finished = True
             self._end = finish_of(delta.stop_reason, delta.stop_sequence, delta.stop_details)
 
     def _message_stop(self, event: _Event) -> None:  # noqa: ARG002 - it says nothing but that

@@ -11,12 +11,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from llmgw_middleware.dialect.adjust import Policy
 from llmgw_middleware.dialect.capability import Capabilities
 from llmgw_middleware.dialect.chat import ChatRequest
 from llmgw_middleware.dialect.chat_event import ChatEvent
 from llmgw_middleware.dialect.chat_reply import ChatReply
-from llmgw_middleware.dialect.port import Fields
+from llmgw_middleware.dialect.port import Fields, Policy
 from llmgw_middleware.dialect.quirks import Quirks
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.model.http import Header
@@ -66,15 +65,44 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """What the two sides of an answer must know beyond the answer itself.
 
-    ``request`` is the canonical one; ``model`` what the caller asked for, shown where the upstream names none;
+    ``request`` is the canonical one; ``model`` what the caller asked for, shown where the upstream names none; ``sent``
+    what the backend was asked for;
     ``created`` Unix seconds; ``estimate`` the estimated input tokens, for callers who are told before the upstream counts.
     """
 
     request: ChatRequest
     model: str | None
     created: int
+    sent: str | None = None
     estimate: int
     mint: Mint
+
+
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backend's conversations need from outside: they have neither clock nor chance of their own.
+
+    ``terms`` are the backend's for a model, under what the route says of unsupported fields. ``clock`` is wall time in
+    seconds. ``estimate`` tells about how many input tokens a request to a model has, and ``learn`` hears how many the
+    upstream counted. ``max_event`` is the longest event of a stream, in bytes.
+    """
+
+    terms: Callable[[str | None, Policy | None], Terms]
+    mint: Mint
+    clock: Callable[[], float]
+    estimate: Callable[[str | None, ChatRequest], int]
+    learn: Callable[[str | None, ChatRequest, int], None]
+    max_event: int
+
+    def scene(self, request: ChatRequest, *, asked: str | None = None, sent: str | None = None) -> Scene:
+        """Return the scene of an answer to ``request``: for the model ``asked`` for, answered by the one ``sent``."""
+        return Scene(
+            request=request,
+            model=asked,
+            sent=sent,
+            created=int(self.clock()),
+            estimate=self.estimate(sent, request),
+            mint=self.mint,
+        )
 
 
 class Decoder(Protocol):

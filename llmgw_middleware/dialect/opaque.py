@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmgw_middleware.dialect.openai_errors import read_error
-from llmgw_middleware.dialect.port import Fields, Outgoing, Piece, Receipt, StreamTap
+from llmgw_middleware.dialect.port import Asked, Outgoing, Piece, Receipt, StreamTap
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.model.http import Header
 from llmgw_middleware.model.usage import Usage
@@ -47,23 +47,16 @@ class OpaqueConversation:
     def __repr__(self) -> str:
         return "<OpaqueConversation>"
 
-    def outgoing(
-        self,
-        fields: Fields | None,  # noqa: ARG002 - nothing is read of a body without a dialect
-        raw: bytes,
-        *,
-        headers: Sequence[Header],
-        model: str | None,  # noqa: ARG002 - nor is it changed
-        stream: bool,  # noqa: ARG002 - the caller's own accept header crosses
-    ) -> Outgoing:
+    def outgoing(self, asked: Asked) -> Outgoing:
         """Send the caller's bytes. ``path`` is empty: only the caller's own path names the operation."""
-        return Outgoing(path="", headers=tuple(h for h in headers if h[0] in _CROSSING), body=raw)
+        crossing = tuple(header for header in asked.headers if header[0] in _CROSSING)
+        return Outgoing(path="", headers=crossing, body=asked.raw)
 
-    def tap(self, *, show_usage: bool) -> StreamTap:  # noqa: ARG002 - it cannot tell usage from the rest
+    def tap(self, outgoing: Outgoing, content_type: str, *, show_usage: bool) -> StreamTap:  # noqa: ARG002 - it cannot tell anything from the rest
         """Return a fresh tap."""
         return OpaqueTap()
 
-    def read_reply(self, body: bytes) -> Receipt:
+    def read_reply(self, outgoing: Outgoing, body: bytes, content_type: str) -> Receipt:  # noqa: ARG002 - it reads nothing
         """Take the answer as it is."""
         return Receipt(body=body)
 

@@ -27,15 +27,15 @@ class OpenAICaller:
     def __repr__(self) -> str:
         return "<OpenAICaller>"
 
-    def write_error(self, error: GatewayError, *, request_id: str) -> tuple[tuple[Header, ...], bytes]:  # noqa: ARG002 - OpenAI has the id in a header only
-        """Return content headers and ``{"error": {…}}``."""
-        return _JSON, msgspec.json.encode(_body(error))
+    def write_error(self, error: GatewayError, *, request_id: str) -> tuple[int, tuple[Header, ...], bytes]:  # noqa: ARG002 - OpenAI has the id in a header only
+        """Return status, content headers and ``{"error": {…}}``."""
+        return error.status_code, _JSON, msgspec.json.encode(_body(error))
 
     def write_stream_error(self, error: GatewayError) -> bytes:
         """Return the event that ends a stream after commit; official SDKs raise on it."""
         return b"data: " + msgspec.json.encode(_body(error)) + b"\n\n"
 
-    def write_models(self, names: Sequence[str]) -> bytes:
+    def write_models(self, names: Sequence[str], query: bytes) -> bytes:  # noqa: ARG002 - OpenAI lists all on one page
         """Return ``{"object": "list", …}``. When a model was made is not known here, so ``created`` is 0."""
         rows = [{"id": name, "object": "model", "created": 0, "owned_by": "llmgw"} for name in names]
         return msgspec.json.encode({"object": "list", "data": rows})

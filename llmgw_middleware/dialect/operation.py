@@ -10,6 +10,8 @@ from llmgw_middleware.dialect.port import Fields, Operation
 KNOWN_SUFFIXES: Mapping[str, Operation] = MappingProxyType(
     {
         "/chat/completions": Operation.CHAT,
+        "/messages": Operation.MESSAGES,
+        "/messages/count_tokens": Operation.COUNT_TOKENS,
         "/embeddings": Operation.EMBEDDINGS,
         "/models": Operation.MODELS,
     }

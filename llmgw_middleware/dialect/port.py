@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
-from llmgw_middleware.errors import GatewayError
+from llmgw_middleware.errors import GatewayError, NotFound
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.model.http import Header
 from llmgw_middleware.model.usage import Usage
@@ -19,9 +19,15 @@ Fields = Mapping[str, msgspec.Raw]
 
 
 class Operation(Enum):
-    """What a caller wants done. ``OPAQUE`` has no dialect and can only be forwarded as it is."""
+    """What a caller wants done, each in one dialect of callers.
+
+    ``CHAT`` and ``EMBEDDINGS`` are OpenAI's, ``MESSAGES`` and ``COUNT_TOKENS`` Anthropic's. ``OPAQUE`` has no dialect and
+    can only be forwarded as it is.
+    """
 
     CHAT = "chat"
+    MESSAGES = "messages"
+    COUNT_TOKENS = "count_tokens"
     EMBEDDINGS = "embeddings"
     MODELS = "models"
     OPAQUE = "opaque"
@@ -29,8 +35,48 @@ class Operation(Enum):
     __hash__ = object.__hash__  # each is the only one of its kind, and Enum's own way is many times slower
 
 
+Policy = Literal["error", "drop"]
+"""``onUnsupported``: a field that a backend has no word for is refused, or left out and told."""
+
+
+class Unsayable(Exception):
+    """Marks errors that only mean that *this* backend cannot be told the request: another one may be asked."""
+
+
+class Unspoken(NotFound, Unsayable):
+    """The backend has no such operation at all."""
+
+
 class MalformedReply(Exception):
     """A successful answer that is not in the upstream's dialect. The text is for logs only."""
+
+
+@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
+class Receipt:
+    """A complete answer in the caller's dialect, and what it says of itself. ``headers`` go with it."""
+
+    body: bytes
+    model: str | None = None
+    usage: Usage | None = None
+    headers: tuple[Header, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
+class Asked:
+    """What a conversation is to word.
+
+    ``fields`` is None for a body that is no JSON object; then ``raw`` is sent as it is. ``headers`` and ``query`` are the
+    caller's; only what the dialect knows of them crosses. ``model`` is the name to send, None if nobody named one.
+    ``on_unsupported`` is what the route says of fields that the backend has no word for; None leaves it to the backend.
+    """
+
+    fields: Fields | None
+    raw: bytes
+    headers: Sequence[Header] = ()
+    query: bytes = b""
+    model: str | None = None
+    stream: bool = False
+    on_unsupported: Policy | None = None
 
 
 @dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
@@ -39,7 +85,8 @@ class Outgoing:
 
     ``path`` is the operation's path below the backend's URL. ``dropped`` names what was left out of the request or
     changed in it, for ``x-llmgw-dropped``. ``remember`` is what the conversation wants to know again when the answer
-    comes; nobody else reads it.
+    comes; nobody else reads it. ``answer`` is the answer itself where nobody has to be asked; ``otherwise`` the one that
+    stands in if the upstream refuses.
     """
 
     path: str
@@ -47,15 +94,8 @@ class Outgoing:
     body: bytes
     dropped: tuple[str, ...] = ()
     remember: Any = None
-
-
-@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
-class Receipt:
-    """A complete answer in the caller's dialect, and what it says of itself."""
-
-    body: bytes
-    model: str | None = None
-    usage: Usage | None = None
+    answer: Receipt | None = None
+    otherwise: Receipt | None = None
 
 
 @dataclass(slots=True)  # made for every request: frozen would cost three times as much
@@ -95,21 +135,20 @@ class StreamTap(Protocol):
 class Conversation(Protocol):
     """One operation between a caller's dialect and a backend's. Stateless: it serves every attempt."""
 
-    def outgoing(
-        self, fields: Fields | None, raw: bytes, *, headers: Sequence[Header], model: str | None, stream: bool
-    ) -> Outgoing:
-        """Word the request. ``fields`` is None for a body that is no JSON object; then ``raw`` is sent as it is.
+    def outgoing(self, asked: Asked) -> Outgoing:
+        """Word the request. Raises BadRequest for what is wrong with it, Unsayable for what this backend cannot be told."""
+        ...
 
-        ``headers`` are the caller's; only those that the dialect knows cross.
+    def tap(self, outgoing: Outgoing, content_type: str, *, show_usage: bool) -> StreamTap | None:
+        """Return a fresh tap of an answer to ``outgoing``; None if one of that content type cannot be read.
+
+        ``content_type`` is a media type in lower case: what the answer is, whatever was asked for. A complete answer is
+        told as a stream. ``show_usage``: the caller asked for the usage chunk.
         """
         ...
 
-    def tap(self, *, show_usage: bool) -> StreamTap:
-        """Return a fresh tap. ``show_usage``: the caller asked for the usage chunk."""
-        ...
-
-    def read_reply(self, body: bytes) -> Receipt:
-        """Read a complete successful answer; raises MalformedReply."""
+    def read_reply(self, outgoing: Outgoing, body: bytes, content_type: str) -> Receipt:
+        """Read the whole of a successful answer, a stream that nobody asked for included; raises MalformedReply."""
         ...
 
     def read_error(self, status: int, headers: Sequence[Header], body: bytes, *, now: float) -> Fault:
@@ -120,14 +159,14 @@ class Conversation(Protocol):
 class CallerDialect(Protocol):
     """How the gateway itself speaks to a caller."""
 
-    def write_error(self, error: GatewayError, *, request_id: str) -> tuple[tuple[Header, ...], bytes]:
-        """Return content headers and the body of an error answer."""
+    def write_error(self, error: GatewayError, *, request_id: str) -> tuple[int, tuple[Header, ...], bytes]:
+        """Return status, content headers and body of an error answer. Some dialects have statuses of their own."""
         ...
 
     def write_stream_error(self, error: GatewayError) -> bytes:
         """Return the in-band error event that ends a stream after commit: no finish and no terminator."""
         ...
 
-    def write_models(self, names: Sequence[str]) -> bytes:
-        """Return the body of a model listing."""
+    def write_models(self, names: Sequence[str], query: bytes) -> bytes:
+        """Return the body of a model listing, or of the page of it that ``query`` asks for."""
         ...

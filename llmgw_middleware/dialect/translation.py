@@ -4,103 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from llmgw_middleware.dialect.chat import ChatRequest
 from llmgw_middleware.dialect.chat_event import CONTENT, Failed, Started, UsageSeen
-from llmgw_middleware.dialect.chat_port import CallerChat, Decoder, Encoder, Mint, Scene, Terms, UpstreamChat
+from llmgw_middleware.dialect.chat_port import CallerChat, Decoder, Encoder, Means, Scene, UpstreamChat
 from llmgw_middleware.dialect.chat_reply import ChatReply, Gatherer, events_of
-from llmgw_middleware.dialect.port import Fields, MalformedReply, Outgoing, Piece, Receipt, StreamTap
+from llmgw_middleware.dialect.port import Asked, MalformedReply, Outgoing, Piece, Receipt, StreamTap
 from llmgw_middleware.errors import BadRequest
 from llmgw_middleware.model.fault import Fault, FaultKind
 from llmgw_middleware.model.http import Header
 from llmgw_middleware.model.usage import Usage
 
 EVENT_STREAM = "text/event-stream"
+EVENT_FRAMES = "application/vnd.amazon.eventstream"
 JSON = "application/json"
-
-TermsFor = Callable[[str | None], Terms]
-"""The terms of one backend for one model."""
-
-Estimate = Callable[[ChatRequest], int]
-"""How many input tokens a request has, about."""
 
 
 class Translation:
     """A caller's dialect and another of a backend. Implements ``port.Conversation``.
 
-    ``clock`` is wall time in seconds. The answer is read by its content type, not by what was asked for: a stream that
-    the caller did not want is gathered, a complete answer to a stream is told as one.
+    The answer is read by its content type, not by what was asked for: a stream that the caller did not want is
+    gathered, a complete answer to a stream is told as one.
     """
 
-    __slots__ = ("_caller", "_clock", "_estimate", "_mint", "_terms", "_upstream")
+    __slots__ = ("_caller", "_means", "_upstream")
 
-    def __init__(
-        self,
-        caller: CallerChat,
-        upstream: UpstreamChat,
-        terms: TermsFor,
-        *,
-        mint: Mint,
-        clock: Callable[[], float],
-        estimate: Estimate,
-    ) -> None:
+    def __init__(self, caller: CallerChat, upstream: UpstreamChat, means: Means) -> None:
         self._caller = caller
         self._upstream = upstream
-        self._terms = terms
-        self._mint = mint
-        self._clock = clock
-        self._estimate = estimate
+        self._means = means
 
     def __repr__(self) -> str:
         return f"<Translation from {self._caller!r} to {self._upstream!r}>"
 
-    def outgoing(
-        self,
-        fields: Fields | None,
-        raw: bytes,  # noqa: ARG002 - it is never sent as it is
-        *,
-        headers: Sequence[Header],
-        model: str | None,
-        stream: bool,
-    ) -> Outgoing:
+    def outgoing(self, asked: Asked) -> Outgoing:
         """Read the caller's request and word it for the backend. Raises BadRequest, Unsupported among them."""
-        if fields is None:
+        if asked.fields is None:
             raise BadRequest("The request body has to be a JSON object.", code="invalid_json")
-        request = self._caller.read_request(fields, headers)
-        request.stream = stream
-        written = self._upstream.write_request(request, self._terms(model))
-        scene = Scene(
-            request=request,
-            model=request.model or model,
-            created=int(self._clock()),
-            estimate=self._estimate(request),
-            mint=self._mint,
-        )
+        request = self._caller.read_request(asked.fields, asked.headers)
+        request.stream = asked.stream
+        terms = self._means.terms(asked.model, asked.on_unsupported)
+        written = self._upstream.write_request(request, terms)
         return Outgoing(
             path=written.path,
             headers=written.headers,
             body=written.body,
             dropped=written.dropped,
-            remember=scene,
+            remember=self._means.scene(request, asked=request.model or asked.model, sent=asked.model),
         )
 
-    def tap(self, outgoing: Outgoing, content_type: str, *, show_usage: bool) -> StreamTap:  # noqa: ARG002 - the scene knows
+    def tap(self, outgoing: Outgoing, content_type: str, *, show_usage: bool) -> StreamTap | None:  # noqa: ARG002 - the scene knows
         """Return a fresh tap of a stream, or of a complete answer that is to be told as one."""
         scene: Scene = outgoing.remember
         encoder = self._caller.encoder(scene)
         if content_type == JSON:
-            return WholeTap(lambda body: self._upstream.read_reply(body, scene), encoder)
-        return TranslatingTap(self._upstream.decoder(scene, content_type), encoder)
+            return WholeTap(lambda body: self._learnt(self._upstream.read_reply(body, scene), scene), encoder)
+        if content_type not in {EVENT_STREAM, EVENT_FRAMES}:
+            return None
+        return TranslatingTap(
+            self._upstream.decoder(scene, content_type), encoder, lambda usage: self._learn(usage, scene)
+        )
 
     def read_reply(self, outgoing: Outgoing, body: bytes, content_type: str) -> Receipt:
         """Read a complete answer and word it for the caller; raises MalformedReply."""
         scene: Scene = outgoing.remember
-        if content_type in {JSON, ""}:
-            reply = self._upstream.read_reply(body, scene)
-        else:
+        if content_type in {EVENT_STREAM, EVENT_FRAMES}:
             reply = gathered(self._upstream.decoder(scene, content_type), body)
+        else:
+            reply = self._upstream.read_reply(body, scene)
         if not reply.choices:
             raise MalformedReply("the answer says nothing")
+        self._learnt(reply, scene)
         return Receipt(body=self._caller.write_reply(reply, scene), model=reply.model, usage=reply.usage)
+
+    def _learnt(self, reply: ChatReply, scene: Scene) -> ChatReply:
+        if reply.usage is not None:
+            self._learn(reply.usage, scene)
+        return reply
+
+    def _learn(self, usage: Usage, scene: Scene) -> None:
+        self._means.learn(scene.sent, scene.request, usage.input)
 
     def read_error(self, status: int, headers: Sequence[Header], body: bytes, *, now: float) -> Fault:
         """Read an error answer of the backend."""
@@ -120,9 +101,9 @@ def gathered(decoder: Decoder, body: bytes) -> ChatReply:
 class TranslatingTap:
     """Decodes the upstream's stream and encodes it for the caller. Implements ``port.StreamTap``."""
 
-    __slots__ = ("_content", "_decoder", "_encoder", "done", "fault", "model", "usage")
+    __slots__ = ("_content", "_decoder", "_encoder", "_learn", "done", "fault", "model", "usage")
 
-    def __init__(self, decoder: Decoder, encoder: Encoder) -> None:
+    def __init__(self, decoder: Decoder, encoder: Encoder, learn: Callable[[Usage], None]) -> None:
         self.fault: Fault | None = None
         self.done = False
         self.usage: Usage | None = None
@@ -130,6 +111,7 @@ class TranslatingTap:
         self._decoder = decoder
         self._encoder = encoder
         self._content = False
+        self._learn = learn
 
     def __repr__(self) -> str:
         return f"<TranslatingTap {self._decoder!r} to {self._encoder!r}>"
@@ -180,6 +162,8 @@ class TranslatingTap:
         if self._decoder.done and self.fault is None:
             self.done = True
             data += self._encoder.close()
+            if self.usage is not None:
+                self._learn(self.usage)
         if not data:
             return ()
         content, self._content = self._content, False

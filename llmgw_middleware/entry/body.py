@@ -10,7 +10,7 @@ from llmgw_middleware.entry.headers import values
 from llmgw_middleware.errors import BodyTooLarge, UnsupportedMediaType
 from llmgw_middleware.model.http import Header
 
-JSON_OPERATIONS = frozenset({Operation.CHAT, Operation.EMBEDDINGS})
+JSON_OPERATIONS = frozenset(Operation) - {Operation.MODELS, Operation.OPAQUE}
 
 
 def check_content_type(method: str, path: str, headers: Sequence[Header]) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from llmgw_middleware.dialect.port import (
+    Asked,
     Conversation,
     Fields,
     MalformedReply,
     Operation,
+    Outgoing,
     Piece,
     Receipt,
     StreamTap,
 )
-from llmgw_middleware.exchange.headers import EVENT_STREAM, media_type
+from llmgw_middleware.exchange.headers import JSON, media_type
 from llmgw_middleware.exchange.hold import Hold
 from llmgw_middleware.exchange.order import Leg, Order
 from llmgw_middleware.exchange.upstream import Upstream
@@ -75,20 +77,31 @@ class Begun:
 
 Outcome = Whole | Begun | Fault
 
+JSON_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"),)
+
+_REFUSALS = frozenset({FaultKind.REFUSED, FaultKind.NO_MODEL})
+"""What an upstream says that cannot do what a stand-in can."""
+
 
 def _fault_of(error: Exception) -> Fault:
     return Fault(kind=next(kind for family, kind in _FAULTS if isinstance(error, family)))
 
 
 async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transport, began: float) -> Outcome:
-    """Send the request to ``leg``'s backend and return what came of it. Never raises but for cancellation.
+    """Send the request to ``leg``'s backend and return what came of it.
+
+    Raises only before anything is sent: BadRequest for what is wrong with the request, Unsayable for what this backend
+    cannot be told.
 
     ``key_index`` says which of the backend's keys is sent; ``began`` is now, on the loop's clock.
     """
     end = first = order.deadline.attempt(leg.read, now=began)
     if order.stream:
         first = order.deadline.first_content(end, leg.timeouts, now=began)
-    talk, call = _worded(order, leg.upstream, key_index)
+    worded = _worded(order, leg.upstream)
+    if worded.outgoing.answer is not None:
+        return Whole(200, JSON_HEADERS, worded.outgoing.answer)
+    call = worded.call(order, leg.upstream, key_index)
     credential = leg.upstream.credentials[key_index]
     try:
         if credential is not None:
@@ -99,7 +112,7 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
         return _fault_of(error)
     outcome: Outcome | None = None
     try:
-        outcome = await _read(order, leg, talk, reply, end=end, first=first)
+        outcome = await _read(order, leg, worded, reply, end=end, first=first)
     except (TransportError, TimeoutError, MalformedReply) as error:
         outcome = _fault_of(error)
     finally:
@@ -108,28 +121,51 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
     return outcome
 
 
-def _worded(order: Order, upstream: Upstream, key_index: int) -> tuple[Conversation, Call]:
-    """Word the request for ``upstream``."""
-    facts, operation = order.facts, order.operation
-    request = order.sent or facts.request
+@dataclass(slots=True)  # made for every request: frozen would cost three times as much
+class _Worded:
+    """A request in the words of one backend, and the conversation that reads the answer to it."""
+
+    talk: Conversation
+    outgoing: Outgoing
+
+    def call(self, order: Order, upstream: Upstream, key_index: int) -> Call:
+        """Address it."""
+        request = order.sent or order.facts.request
+        call = upstream.call(
+            self.outgoing,
+            request,
+            operation=order.operation,
+            rewrite_path=order.terms.rewrite.path_for(request.path),
+            key_index=key_index,
+        )
+        if order.edit is not None:
+            call.headers = order.edit(call.headers)
+        return call
+
+    def tap(self, order: Order, reply: Reply) -> StreamTap | None:
+        """Return a tap of the answer, None if it is of a type that cannot be read."""
+        kind = media_type(reply.headers).decode("latin-1")
+        return self.talk.tap(self.outgoing, kind, show_usage=order.show_usage)
+
+
+def _worded(order: Order, upstream: Upstream) -> _Worded:
+    """Word the request for ``upstream``. Raises BadRequest, and Unsayable for what this backend cannot be told."""
+    operation = order.operation
+    request = order.sent or order.facts.request
     talk = upstream.conversation(operation)
     outgoing = talk.outgoing(
-        None if operation is Operation.OPAQUE else _fields(order, upstream),
-        request.body,
-        headers=request.headers,
-        model=order.decision.model_sent,
-        stream=order.stream,
+        Asked(
+            fields=None if operation is Operation.OPAQUE else _fields(order, upstream),
+            raw=request.body,
+            headers=request.headers,
+            query=request.query,
+            model=order.decision.model_sent,
+            stream=order.stream,
+            on_unsupported=order.terms.on_unsupported,
+        )
     )
-    call = upstream.call(
-        outgoing,
-        request,
-        operation=operation,
-        rewrite_path=order.terms.rewrite.path_for(request.path),
-        key_index=key_index,
-    )
-    if order.edit is not None:
-        call.headers = order.edit(call.headers)
-    return talk, call
+    order.decision.dropped = outgoing.dropped
+    return _Worded(talk, outgoing)
 
 
 def _fields(order: Order, upstream: Upstream) -> Fields:
@@ -141,18 +177,29 @@ def _fields(order: Order, upstream: Upstream) -> Fields:
 
 
 async def _read(
-    order: Order, leg: Leg, talk: Conversation, reply: Reply, *, end: float, first: float
+    order: Order, leg: Leg, worded: _Worded, reply: Reply, *, end: float, first: float
 ) -> Outcome:
     status = reply.status
     if order.operation is Operation.OPAQUE and _speaks_for_itself(status):
-        return Begun(reply, talk.tap(show_usage=True), [])
+        tap = worded.tap(order, reply)
+        return Fault(kind=FaultKind.PROTOCOL) if tap is None else Begun(reply, tap, [])
     if not 200 <= status < 300:  # noqa: PLR2004 - the class of success
         body = await _collect(reply, end, MAX_ERROR, cut=True)
-        return talk.read_error(status, reply.headers, body, now=time.time())
+        fault = worded.talk.read_error(status, reply.headers, body, now=time.time())
+        stand_in = worded.outgoing.otherwise
+        return (
+            fault if stand_in is None or fault.kind not in _REFUSALS else Whole(200, JSON_HEADERS, stand_in)
+        )
     if order.stream:
-        return await _Opening(order, leg, end=end, first=first).read(reply, talk)
+        return await _Opening(order, leg, end=end, first=first).read(reply, worded)
     body = await _collect(reply, end, MAX_REPLY, cut=False)
-    return Whole(status, reply.headers, talk.read_reply(body))
+    kind = media_type(reply.headers).decode("latin-1")
+    receipt = worded.talk.read_reply(worded.outgoing, body, kind)
+    return Whole(status, reply.headers if kind == JSON else (*JSON_HEADERS, *_others(reply.headers)), receipt)
+
+
+def _others(headers: Iterable[Header]) -> Iterator[Header]:
+    return (header for header in headers if header[0] != b"content-type")
 
 
 class _Opening:
@@ -166,11 +213,11 @@ class _Opening:
         self._end = end
         self._first = first
 
-    async def read(self, reply: Reply, talk: Conversation) -> Outcome:
+    async def read(self, reply: Reply, worded: _Worded) -> Outcome:
         """Wait for the commit point."""
-        if media_type(reply.headers) != EVENT_STREAM:
+        tap, first = worded.tap(self._order, reply), self._first
+        if tap is None:
             return Fault(kind=FaultKind.PROTOCOL)
-        tap, first = talk.tap(show_usage=self._order.show_usage), self._first
         hold = Hold(self._order.terms.commit)
         clock = asyncio.get_running_loop().time
         until = spoken = first

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from llmgw_middleware.dialect.port import Operation
 from llmgw_middleware.exchange.attempt import Begun, Whole
-from llmgw_middleware.exchange.headers import EVENT_STREAM, STREAM_HEADERS, media_type, shown
+from llmgw_middleware.exchange.headers import EVENT_STREAM, STREAM_HEADERS, as_stream, media_type, shown
 from llmgw_middleware.exchange.order import Order
 from llmgw_middleware.exchange.relay import End, Relay
-from llmgw_middleware.model.http import Response
+from llmgw_middleware.model.decision import Decision
+from llmgw_middleware.model.http import Header, Response
 from llmgw_middleware.policy.lease import Lease
 
 
@@ -30,7 +31,7 @@ class Answers:
         order.settle()
         return Response(
             status=outcome.status,
-            headers=shown(outcome.headers),
+            headers=(*shown(outcome.headers), *outcome.receipt.headers, *_told(decision)),
             body=outcome.receipt.body,
             decision=decision,
         )
@@ -61,6 +62,15 @@ class Answers:
         )
         self._relays.add(relay)
         headers = shown(begun.reply.headers)
-        if media_type(headers) == EVENT_STREAM:
+        if order.operation is not Operation.OPAQUE:
+            headers = as_stream(headers) + STREAM_HEADERS + _told(decision)
+        elif media_type(headers) == EVENT_STREAM:
             headers += STREAM_HEADERS
         return Response(status=begun.reply.status, headers=headers, stream=relay, decision=decision)
+
+
+def _told(decision: Decision) -> tuple[Header, ...]:
+    """Return the header that names what the backend was not told."""
+    if not decision.dropped:
+        return ()
+    return ((b"x-llmgw-dropped", ", ".join(decision.dropped).encode("latin-1", "replace")),)

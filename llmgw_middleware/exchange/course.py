@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llmgw_middleware.errors import Unavailable
+from llmgw_middleware.errors import GatewayError, Unavailable
 from llmgw_middleware.exchange.order import Order
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.policy.blocked import Blocked
@@ -65,6 +65,17 @@ class Course:
         if isinstance(move, Again):
             self._again = lease
         return self._heed(move)
+
+    def unable(self, why: GatewayError, lease: Lease) -> None:
+        """Take in that the leased backend cannot be told this request: no attempt, and no word to its breaker.
+
+        If nobody else can be asked, the caller is told the first such reason.
+        """
+        name, trail = lease.endpoint.name, self._trail
+        trail.bar(name)
+        trail.note(name, f"cannot be told: {why.param or why.error_code}")
+        if trail.error is None:
+            trail.error = why
 
     def note_skipped(self) -> None:
         """Put down in the decision who could not be asked, and why."""

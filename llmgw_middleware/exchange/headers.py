@@ -20,6 +20,7 @@ _SHOWN = frozenset(
 server, date, account names, rate limits (they describe our key), and whatever the next provider invents."""
 
 EVENT_STREAM = b"text/event-stream"
+JSON = "application/json"
 
 STREAM_HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-cache, no-transform"),
@@ -31,6 +32,12 @@ STREAM_HEADERS: tuple[Header, ...] = (
 def shown(headers: Iterable[Header]) -> tuple[Header, ...]:
     """Return the upstream's headers that reach the caller."""
     return tuple([header for header in headers if header[0] in _SHOWN])
+
+
+def as_stream(headers: tuple[Header, ...]) -> tuple[Header, ...]:
+    """Return the headers with the content type of an event stream, whatever the upstream's was."""
+    others = (header for header in headers if header[0] != b"content-type")
+    return ((b"content-type", EVENT_STREAM), *others)
 
 
 def media_type(headers: Iterable[Header]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from llmgw_middleware.dialect.adjust import UNSAYABLE
 from llmgw_middleware.exchange.attempt import Begun, Outcome, Whole, attempt
 from llmgw_middleware.exchange.committed import Answers
 from llmgw_middleware.exchange.course import Course
@@ -33,7 +34,11 @@ class Exchange:
         try:
             while True:
                 lease = course.lease()
-                outcome = await self._attempt(order, course.target.name, lease)
+                try:
+                    outcome = await self._attempt(order, course.target.name, lease)
+                except UNSAYABLE as why:
+                    course.unable(why, lease)
+                    continue
                 if not isinstance(outcome, Fault):
                     return self._answers.give(order, outcome, lease)
                 pause = course.failed(outcome, lease)
@@ -54,6 +59,9 @@ class Exchange:
         outcome: Outcome | None = None
         try:
             outcome = await attempt(order, leg, lease.key_index, transport=self._transport, began=began)
+        except UNSAYABLE:
+            decision.attempts.pop()
+            raise
         finally:
             now = self._clock()
             record.duration = now - began

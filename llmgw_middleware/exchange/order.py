@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from llmgw_middleware.dialect.port import CallerDialect, Operation
+from llmgw_middleware.dialect.port import CallerDialect, Operation, Policy
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.model.decision import Decision
@@ -32,7 +32,7 @@ class Terms:
     """What a route says of all its orders, worked out when the configuration is loaded.
 
     ``routing_fields`` of a body are for the rules only. ``legs`` are by backend, ``retry`` by target. ``read``: seconds for a request, over all its attempts.
-    ``drain``: a stream is read to its end even if the caller leaves.
+    ``on_unsupported`` is None where each backend says it. ``drain``: a stream is read to its end even if the caller leaves.
     ``sticky_key`` reads what keeps a caller at one member of a pool, ``cost`` what a request would cost at an
     endpoint of a target.
     """
@@ -43,6 +43,7 @@ class Terms:
     retry: Mapping[str, RetryRules]
     read: float | None
     on_content_filter: Literal["stop", "next"]
+    on_unsupported: Policy | None
     drain: bool
     commit: CommitRules
     sticky_key: Callable[[Facts], str | None]

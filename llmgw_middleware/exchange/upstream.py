@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from urllib.parse import urlsplit
 
-from llmgw_middleware.dialect.opaque import OpaqueConversation
-from llmgw_middleware.dialect.port import Conversation, Operation, Outgoing
-from llmgw_middleware.dialect.provider import profile_of
+from llmgw_middleware.dialect.chat_port import Means
+from llmgw_middleware.dialect.chat_size import measured
+from llmgw_middleware.dialect.port import Conversation, Operation, Outgoing, Unspoken
+from llmgw_middleware.dialect.provider import Profile, profile_of
 from llmgw_middleware.dialect.registry import conversation
+from llmgw_middleware.dialect.terms import TermsOf
 from llmgw_middleware.exchange.authority import credentials_of
 from llmgw_middleware.model.backend import Backend
 from llmgw_middleware.model.http import Header, Request
 from llmgw_middleware.transport.port import Call
+from llmgw_middleware.usage.estimate import Estimator, Size
 
 _OURS: tuple[Header, ...] = ((b"user-agent", b"llmgw-middleware"), (b"accept-encoding", b"identity"))
 
@@ -49,14 +54,20 @@ class Upstream:
             _over(own, (*_OURS, *provider.authorization(key))) for key in backend.api_keys or (None,)
         )
         self._known: dict[tuple[int, tuple[Header, ...]], tuple[Header, ...]] = {}
-        self._conversations = {op: conversation(op, provider, bare=backend.bare) for op in Operation}
+        means = _means(backend, provider)
+        self._conversations = {
+            op: conversation(op, provider, bare=backend.bare, means=means) for op in Operation
+        }
 
     def __repr__(self) -> str:
         return f"<Upstream {self.name} at {self._origin}{self._path}>"
 
     def conversation(self, operation: Operation) -> Conversation:
-        """Return how ``operation`` is worded for this backend; one that cannot be goes there as it is."""
-        return self._conversations[operation] or OpaqueConversation()
+        """Return how ``operation`` is worded for this backend; raises Unspoken if it has no such thing."""
+        found = self._conversations[operation]
+        if found is None:
+            raise Unspoken(f"No backend of this route offers this operation ({operation.value}).")
+        return found
 
     def call(
         self,
@@ -102,6 +113,19 @@ class Upstream:
     def _joined(self, path: str) -> str:
         """Put a caller's path below the backend's, whose last segments it may already begin with (``/v1``)."""
         return path if path == self._path or path.startswith(self._path + "/") else self._path + path
+
+
+def _means(backend: Backend, profile: Profile) -> Means:
+    """Return what the backend's conversations need from outside."""
+    estimator = Estimator()
+    return Means(
+        terms=TermsOf(backend, profile),
+        mint=lambda: secrets.token_hex(12),
+        clock=time.time,
+        estimate=lambda model, request: estimator.tokens(model, Size(*measured(request))),
+        learn=lambda model, request, counted: estimator.learn(model, Size(*measured(request)), counted),
+        max_event=backend.max_event_size,
+    )
 
 
 def _over(first: tuple[Header, ...], second: tuple[Header, ...]) -> tuple[Header, ...]:

@@ -49,7 +49,7 @@ class Decision:
 
     ``started`` is wall time (seconds since the epoch); durations are seconds. ``outcome``: ``served``, ``error``,
     ``pass``, ``cancelled``, ``truncated``; ``code`` is the error's. ``skipped`` names endpoints and why they were not
-    tried.
+    tried; ``dropped`` what was left out of the request, or changed in it, for the backend that was asked last.
     """
 
     request_id: str
@@ -69,6 +69,7 @@ class Decision:
     stream: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    dropped: tuple[str, ...] = ()
     usage: Usage | None = None
     cost: float | None = None
     status: int | None = None

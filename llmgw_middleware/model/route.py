@@ -151,6 +151,7 @@ class Route:
     retry: RetryRules = RetryRules()
     replay_safe: bool | None = None
     on_content_filter: Literal["stop", "next"] = "stop"
+    on_unsupported: Literal["error", "drop"] | None = None
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     commit: CommitRules = CommitRules()
     description: str = ""

@@ -17,10 +17,21 @@ def test_beside_a_chat_path_comes_its_model_listing(load_text):
     assert paths(load_text, text) == [("exact", "/llm/chat/completions"), ("exact", "/llm/models")]
 
 
+def test_beside_messages_come_the_counting_of_tokens_and_the_listing(load_text):
+    text = "routes: [{path: /llm/messages, respond: {}}]"
+    assert {value for _, value in paths(load_text, text)} == {
+        "/llm/messages",
+        "/llm/messages/count_tokens",
+        "/llm/models",
+    }
+
+
 @pytest.mark.parametrize("route", ["default: true", "headers: {A: b}", "match: [{methods: [POST]}]"])
 def test_a_route_without_a_path_adds_the_known_operations_and_nothing_else(load_text, route):
     assert {value for _, value in paths(load_text, f"routes: [{{respond: {{}}, {route}}}]")} == {
         "/v1/chat/completions",
+        "/v1/messages",
+        "/v1/messages/count_tokens",
         "/v1/models",
         "/v1/embeddings",
     }

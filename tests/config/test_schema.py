@@ -69,10 +69,10 @@ def test_what_loads_is_valid(validator, load_text, text):
         "routes: [{path: /a, mirror: {}}]",
         "routes: [{enabled: {flag: x}}]",
         "routes: [{headers: {A: [b]}}]",
-        "backends: [{name: a, provider: anthropic}]",
+        "backends: [{name: a, provider: antropic}]",
         "backends: [{name: a, type: pool}]",
         "backends: [{name: p, type: pool, strategy: fastest, backends: []}]",
-        "backends: [{name: a, max_tokens: 1}]",
+        "backends: [{name: a, supports_prefill: true}]",
     ],
 )
 def test_what_is_refused_is_not_valid(validator, load_text, text):

@@ -128,7 +128,7 @@ def test_a_key_of_a_part_that_is_not_built_is_refused_by_name(load_text, noun, k
     assert problem.line == 1
 
 
-@pytest.mark.parametrize("key", ["max_tokens", "on_unsupported"])
+@pytest.mark.parametrize("key", ["supports_prefill"])
 def test_such_a_key_is_known_in_snake_case_too(load_text, key):
     (problem,) = load_text(f"backends: [{{name: b, {key}: 1}}]").errors
     assert problem.code == "not_available"

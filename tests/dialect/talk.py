@@ -8,11 +8,10 @@ from typing import Any
 
 import msgspec
 
-from llmgw_middleware.dialect.adjust import Policy
 from llmgw_middleware.dialect.anthropic_chat import MessagesCaller, MessagesUpstream
-from llmgw_middleware.dialect.chat_port import CallerChat, Terms, UpstreamChat
+from llmgw_middleware.dialect.chat_port import CallerChat, Means, Terms, UpstreamChat
 from llmgw_middleware.dialect.openai_chat import ChatCaller, ChatUpstream
-from llmgw_middleware.dialect.port import Fields, Outgoing, StreamTap
+from llmgw_middleware.dialect.port import Asked, Fields, Outgoing, Policy, StreamTap
 from llmgw_middleware.dialect.provider import Profile, profile
 from llmgw_middleware.dialect.translation import Translation
 
@@ -27,6 +26,27 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 
 
+def means_of(row: Profile, *, policy: Policy = "error", max_tokens: int = 8192) -> Means:
+    """What conversations need from outside, held still: every id, the time, and 7 estimated tokens."""
+    return Means(
+        terms=lambda model, said: Terms(
+            model=model,
+            version=row.version,
+            family=row.family,
+            quirks=row.quirks,
+            can=row.can(model),
+            on_unsupported=said or policy,
+            max_tokens=max_tokens,
+            salt=b"salt",
+        ),
+        mint=lambda: "m" * 24,
+        clock=lambda: 1700000000.5,
+        estimate=lambda _model, _request: 7,
+        learn=lambda _model, _request, _counted: None,
+        max_event=1024 * 1024,
+    )
+
+
 def talk(
     caller: str,
     upstream: str,
@@ -36,24 +56,8 @@ def talk(
     max_tokens: int = 8192,
 ) -> Translation:
     make, provider = UPSTREAMS[upstream]
-    found = row or profile(provider)
-    return Translation(
-        CALLERS[caller](),
-        make(max_event=1024 * 1024),
-        lambda model: Terms(
-            model=model,
-            version=found.version,
-            family=found.family,
-            quirks=found.quirks,
-            can=found.can(model),
-            on_unsupported=policy,
-            max_tokens=max_tokens,
-            salt=b"salt",
-        ),
-        mint=lambda: "m" * 24,
-        clock=lambda: 1700000000.5,
-        estimate=lambda _: 7,
-    )
+    means = means_of(row or profile(provider), policy=policy, max_tokens=max_tokens)
+    return Translation(CALLERS[caller](), make(max_event=means.max_event), means)
 
 
 def fields_of(body: dict[str, Any]) -> Fields:
@@ -61,9 +65,8 @@ def fields_of(body: dict[str, Any]) -> Fields:
 
 
 def sent(translation: Translation, body: dict[str, Any]) -> Outgoing:
-    return translation.outgoing(
-        fields_of(body), b"", headers=(), model=body.get("model"), stream=body.get("stream") is True
-    )
+    asked = Asked(fields=fields_of(body), raw=b"", model=body.get("model"), stream=body.get("stream") is True)
+    return translation.outgoing(asked)
 
 
 def wording(caller: str, upstream: str, body: dict[str, Any], **kw: Any) -> dict[str, Any]:
@@ -119,6 +122,7 @@ def told(
     translation = talk(caller, upstream, policy="drop")
     outgoing = sent(translation, {**ASKED[caller], "stream": True, **(asked or {})})
     tap = translation.tap(outgoing, "text/event-stream", show_usage=True)
+    assert tap is not None
     data = [piece.data for part in pieces for piece in tap.feed(part)]
     if close:
         data += [piece.data for piece in tap.close()]

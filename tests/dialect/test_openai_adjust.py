@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgw_middleware.dialect.openai import OpenAIChat
-from llmgw_middleware.dialect.port import Operation
+from llmgw_middleware.dialect.port import Asked, Operation
 from llmgw_middleware.dialect.provider import Profile, profile, profile_of
 from llmgw_middleware.dialect.registry import conversation
 from llmgw_middleware.model.backend import Backend
+from tests.dialect.talk import means_of
 
 SYSTEM = {"role": "developer", "content": "Be brief."}
 PARTS = {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
@@ -26,7 +27,7 @@ def row(**quirks: str | bool) -> Profile:
 
 def sent(row: Profile, body: dict[str, object], model: str | None = None) -> object:
     fields = msgspec.json.decode(json.dumps(body), type=dict[str, msgspec.Raw])
-    outgoing = OpenAIChat(row, ask_usage=False).outgoing(fields, b"", headers=(), model=model, stream=False)
+    outgoing = OpenAIChat(row, ask_usage=False).outgoing(Asked(fields=fields, raw=b"", model=model))
     return json.loads(outgoing.body)
 
 
@@ -89,7 +90,7 @@ def test_other_servers_get_the_limit_as_it_was_sent():
 
 def test_the_path_of_a_deployment_names_the_model_that_is_sent():
     azure = profile_of(Backend(name="b", provider="azure", api_version="2024-10-21"))
-    outgoing = OpenAIChat(azure, ask_usage=True).outgoing({}, b"", headers=(), model="gpt-4o", stream=False)
+    outgoing = OpenAIChat(azure, ask_usage=True).outgoing(Asked(fields={}, raw=b"", model="gpt-4o"))
     assert outgoing.path == "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
 
 
@@ -113,10 +114,9 @@ def test_no_request_can_break_the_rewriting(body):
 
 
 def test_a_plain_address_gets_what_the_caller_wrote():
-    talk = conversation(Operation.CHAT, row(developer_role=False), bare=True)
+    talk = conversation(
+        Operation.CHAT, row(developer_role=False), bare=True, means=means_of(profile("openai"))
+    )
     fields = {"messages": msgspec.Raw(b'[ {"role": "developer"} ]')}
     assert talk is not None
-    assert (
-        talk.outgoing(fields, b"", headers=(), model=None, stream=False).body
-        == b'{"messages":[ {"role": "developer"} ]}'
-    )
+    assert talk.outgoing(Asked(fields=fields, raw=b"")).body == b'{"messages":[ {"role": "developer"} ]}'

@@ -44,7 +44,7 @@ CALLER = OpenAICaller()
     ids=lambda value: repr(value) if isinstance(value, GatewayError) else None,
 )
 def test_the_type_follows_from_the_status(error, kind):
-    headers, body = CALLER.write_error(error, request_id="r-1")
+    _, headers, body = CALLER.write_error(error, request_id="r-1")
     assert headers == ((b"content-type", b"application/json"),)
     assert json.loads(body) == {
         "error": {"message": "x", "type": kind, "param": None, "code": error.error_code}
@@ -54,7 +54,7 @@ def test_the_type_follows_from_the_status(error, kind):
 def test_a_shown_upstreams_own_type_is_kept():
     error = BadRequest("no", code="unsupported_value", param="temperature")
     error.fault_type = "BadRequestError"
-    _, body = CALLER.write_error(error, request_id="r-1")
+    _, _, body = CALLER.write_error(error, request_id="r-1")
     assert json.loads(body)["error"] == {
         "message": "no",
         "type": "BadRequestError",
@@ -75,11 +75,11 @@ def test_our_own_tap_reads_our_own_stream_error_as_a_failure():
 
 
 def test_models_are_listed_as_openai_lists_them():
-    listing = json.loads(CALLER.write_models(["b", "a"]))
+    listing = json.loads(CALLER.write_models(["b", "a"], b""))
     assert listing["object"] == "list"
     assert [row["id"] for row in listing["data"]] == ["b", "a"]
     assert all(row["object"] == "model" and isinstance(row["created"], int) for row in listing["data"])
 
 
 def test_no_models_are_an_empty_list():
-    assert json.loads(CALLER.write_models([]))["data"] == []
+    assert json.loads(CALLER.write_models([], b""))["data"] == []

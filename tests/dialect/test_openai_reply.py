@@ -6,28 +6,29 @@ import pytest
 
 from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
 from llmgw_middleware.dialect.openai_usage import read_usage
-from llmgw_middleware.dialect.port import MalformedReply
+from llmgw_middleware.dialect.port import MalformedReply, Outgoing
 from llmgw_middleware.dialect.provider import profile
 from llmgw_middleware.model.usage import Usage
 
 PLAIN = profile("openai")
+ASKED = Outgoing(path="", headers=(), body=b"")
 CHAT = OpenAIChat(PLAIN, ask_usage=True)
 
 
 def test_a_completion_is_forwarded_unchanged_and_read():
     body = b'{ "model": "gpt-4o-2024", "choices": [{"x": 1.50}], "usage": {"prompt_tokens": 3, "completion_tokens": 2} }'
-    receipt = CHAT.read_reply(body)
+    receipt = CHAT.read_reply(ASKED, body, "application/json")
     assert (receipt.body, receipt.model, receipt.usage) == (body, "gpt-4o-2024", Usage(input=3, output=2))
 
 
 def test_embeddings_are_forwarded_unchanged_and_read():
     body = b'{"object":"list","data":[{"embedding":[0.10,1e-9]}],"model":"e-1","usage":{"prompt_tokens":4,"total_tokens":4}}'
-    receipt = OpenAIEmbeddings(PLAIN).read_reply(body)
+    receipt = OpenAIEmbeddings(PLAIN).read_reply(ASKED, body, "application/json")
     assert (receipt.body, receipt.model, receipt.usage) == (body, "e-1", Usage(input=4))
 
 
 def test_an_answer_without_usage_and_model_is_an_answer():
-    receipt = CHAT.read_reply(b'{"choices":[]}')
+    receipt = CHAT.read_reply(ASKED, b'{"choices":[]}', "application/json")
     assert (receipt.model, receipt.usage) == (None, None)
 
 
@@ -51,13 +52,13 @@ def test_an_answer_without_usage_and_model_is_an_answer():
 )
 def test_a_success_that_is_no_completion_is_malformed(body):
     with pytest.raises(MalformedReply):
-        CHAT.read_reply(body)
+        CHAT.read_reply(ASKED, body, "application/json")
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"data":{}}', b'{"choices":[]}', b"x"])
 def test_a_success_that_is_no_list_of_embeddings_is_malformed(body):
     with pytest.raises(MalformedReply):
-        OpenAIEmbeddings(PLAIN).read_reply(body)
+        OpenAIEmbeddings(PLAIN).read_reply(ASKED, body, "application/json")
 
 
 @pytest.mark.parametrize(
@@ -98,4 +99,7 @@ def test_usage_is_read_tolerantly(reported, usage):
 
 
 def test_a_model_that_is_no_text_is_left_out():
-    assert CHAT.read_reply(json.dumps({"choices": [], "model": 7}).encode()).model is None
+    assert (
+        CHAT.read_reply(ASKED, json.dumps({"choices": [], "model": 7}).encode(), "application/json").model
+        is None
+    )

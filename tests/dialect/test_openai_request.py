@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
-from llmgw_middleware.dialect.port import Fields, Outgoing
+from llmgw_middleware.dialect.port import Asked, Fields, Outgoing
 from llmgw_middleware.dialect.provider import profile
 
 PLAIN = profile("openai")
@@ -23,7 +23,7 @@ def fields(body: bytes) -> Fields:
 def word(
     talk: OpenAIChat | OpenAIEmbeddings, body: bytes, model: str | None = None, *, stream: bool = False
 ) -> Outgoing:
-    return talk.outgoing(fields(body), body, headers=(), model=model, stream=stream)
+    return talk.outgoing(Asked(fields=fields(body), raw=body, model=model, stream=stream))
 
 
 def test_nested_bytes_are_sent_as_they_came():
@@ -99,7 +99,7 @@ def test_the_path_is_the_operations(talk, path):
 
 @pytest.mark.parametrize("talk", [CHAT, OpenAIEmbeddings(PLAIN)], ids=["chat", "embeddings"])
 def test_a_body_that_is_no_object_is_sent_as_it_is(talk):
-    assert talk.outgoing(None, b"[1", headers=(), model="m", stream=False).body == b"[1"
+    assert talk.outgoing(Asked(fields=None, raw=b"[1", model="m")).body == b"[1"
 
 
 @pytest.mark.parametrize("talk", [CHAT, OpenAIEmbeddings(PLAIN)], ids=["chat", "embeddings"])
@@ -116,7 +116,7 @@ def test_only_known_headers_of_the_caller_cross(talk):
         (b"host", b"example.test"),
         (b"content-length", b"2"),
     )
-    sent = talk.outgoing(fields(b"{}"), b"{}", headers=theirs, model=None, stream=False).headers
+    sent = talk.outgoing(Asked(fields=fields(b"{}"), raw=b"{}", headers=theirs)).headers
     assert dict(sent) == {
         b"content-type": b"application/json",
         b"accept": b"application/json",

@@ -3,16 +3,20 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from llmgw_middleware.dialect.anthropic_caller import AnthropicCaller
 from llmgw_middleware.dialect.opaque import OpaqueConversation, OpaqueTap
-from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
 from llmgw_middleware.dialect.openai_caller import OpenAICaller
 from llmgw_middleware.dialect.operation import operation_of
-from llmgw_middleware.dialect.port import Operation
-from llmgw_middleware.dialect.provider import PROFILES, profile
+from llmgw_middleware.dialect.port import Asked, Operation, Outgoing
+from llmgw_middleware.dialect.provider import profile
 from llmgw_middleware.dialect.registry import caller_dialect, conversation
 from llmgw_middleware.model.backend import Secret
 from llmgw_middleware.model.fault import FaultKind
+from tests.dialect.talk import means_of
 
+MEANS = means_of(profile("openai"))
+
+NOTHING = Outgoing(path="", headers=(), body=b"")
 MESSAGES = {"messages": msgspec.Raw(b"[]")}
 
 
@@ -75,30 +79,57 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key):
     assert key not in str(caught.value)
 
 
+SPOKEN = {
+    (Operation.CHAT, "openai"): "<OpenAIChat, asks for usage>",
+    (Operation.CHAT, "openai-compatible"): "<OpenAIChat, asks for usage>",
+    (Operation.CHAT, "anthropic"): "<Translation from OpenAI chat to Anthropic messages>",
+    (Operation.CHAT, "gemini"): "<Translation from OpenAI chat to <GeminiUpstream>>",
+    (Operation.CHAT, "bedrock"): "<Translation from OpenAI chat to <ConverseUpstream>>",
+    (Operation.MESSAGES, "openai"): "<Translation from Anthropic messages to OpenAI chat>",
+    (Operation.MESSAGES, "anthropic"): "<AnthropicMessages>",
+    (Operation.MESSAGES, "gemini"): "<Translation from Anthropic messages to <GeminiUpstream>>",
+    (Operation.MESSAGES, "bedrock"): "<Translation from Anthropic messages to <ConverseUpstream>>",
+    (Operation.COUNT_TOKENS, "anthropic"): "<AnthropicCounting>",
+    (Operation.COUNT_TOKENS, "openai"): "<EstimatedCounting>",
+    (Operation.EMBEDDINGS, "openai"): "<OpenAIEmbeddings>",
+    (Operation.EMBEDDINGS, "anthropic"): "None",
+    (Operation.OPAQUE, "anthropic"): "<OpaqueConversation>",
+    (Operation.MODELS, "openai"): "None",
+}
+
+
 @pytest.mark.parametrize(
-    ("operation", "kind"),
-    [
-        (Operation.CHAT, OpenAIChat),
-        (Operation.EMBEDDINGS, OpenAIEmbeddings),
-        (Operation.OPAQUE, OpaqueConversation),
-    ],
+    ("operation", "provider", "text"),
+    [(*key, text) for key, text in SPOKEN.items()],
+    ids=[f"{operation.value}-{provider}" for operation, provider in SPOKEN],
 )
-def test_every_provider_can_be_spoken_to(operation, kind):
-    for row in PROFILES.values():
-        assert isinstance(conversation(operation, row, bare=False), kind)
+def test_the_same_dialect_passes_through_and_another_is_translated(operation, provider, text):
+    assert repr(conversation(operation, profile(provider), bare=False, means=MEANS)) == text
 
 
 def test_models_are_never_asked_of_a_backend():
-    assert conversation(Operation.MODELS, profile("openai"), bare=False) is None
+    assert conversation(Operation.MODELS, profile("openai"), bare=False, means=MEANS) is None
 
 
 @pytest.mark.parametrize(("bare", "text"), [(False, "<OpenAIChat, asks for usage>"), (True, "<OpenAIChat>")])
 def test_a_bare_backend_is_not_asked_for_usage(bare, text):
-    assert repr(conversation(Operation.CHAT, profile("openai-compatible"), bare=bare)) == text
+    assert repr(conversation(Operation.CHAT, profile("openai-compatible"), bare=bare, means=MEANS)) == text
 
 
-def test_callers_are_spoken_to_as_openai_does():
-    assert isinstance(caller_dialect("/v1/chat/completions"), OpenAICaller)
+@pytest.mark.parametrize(
+    ("path", "headers", "kind"),
+    [
+        ("/v1/chat/completions", (), OpenAICaller),
+        ("/v1/messages", (), AnthropicCaller),
+        ("/v1/messages/count_tokens", (), AnthropicCaller),
+        ("/v1/embeddings", (), OpenAICaller),
+        ("/anything", ((b"anthropic-version", b"2023-06-01"),), OpenAICaller),
+        ("/v1/models", (), OpenAICaller),
+        ("/v1/models", ((b"anthropic-version", b"2023-06-01"),), AnthropicCaller),
+    ],
+)
+def test_callers_are_spoken_to_in_their_own_dialect(path, headers, kind):
+    assert isinstance(caller_dialect(path, headers), kind)
 
 
 def test_an_opaque_request_keeps_its_bytes_and_its_content_type():
@@ -107,12 +138,12 @@ def test_an_opaque_request_keeps_its_bytes_and_its_content_type():
         (b"cookie", b"a=1"),
         (b"accept", b"audio/mpeg"),
     )
-    sent = OpaqueConversation().outgoing({}, b"--x", headers=theirs, model="m", stream=False)
+    sent = OpaqueConversation().outgoing(Asked(fields={}, raw=b"--x", headers=theirs, model="m"))
     assert (sent.path, sent.body, sent.headers) == ("", b"--x", (theirs[0], theirs[2]))
 
 
 def test_an_opaque_stream_is_relayed_as_it_comes():
-    tap = OpaqueConversation().tap(show_usage=True)
+    tap = OpaqueConversation().tap(NOTHING, "", show_usage=True)
     pieces = [*tap.feed(b"dat"), *tap.feed(b""), *tap.feed(b"a: 1\n\n"), *tap.close()]
     assert [(piece.data, piece.content) for piece in pieces] == [(b"dat", True), (b"a: 1\n\n", True)]
     assert (tap.done, tap.finished, tap.fault) == (True, True, None)
@@ -125,7 +156,7 @@ def test_an_opaque_stream_is_not_finished_before_its_end():
 
 
 def test_an_opaque_answer_is_taken_as_it_is():
-    assert OpaqueConversation().read_reply(b"\x00\xff").body == b"\x00\xff"
+    assert OpaqueConversation().read_reply(NOTHING, b"\x00\xff", "").body == b"\x00\xff"
 
 
 def test_an_opaque_error_is_read_by_its_status():

@@ -172,6 +172,7 @@ def test_a_complete_answer_to_a_stream_is_told_as_one():
     translation = talk("messages", "chat")
     outgoing = sent(translation, {**ASKED["messages"], "stream": True})
     tap = translation.tap(outgoing, "application/json", show_usage=True)
+    assert tap is not None
     body = json.dumps(
         {**COMPLETION, "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
     ).encode()
@@ -184,6 +185,7 @@ def test_a_complete_answer_to_a_stream_is_told_as_one():
 def test_a_complete_answer_that_is_none_breaks_the_stream():
     translation = talk("messages", "chat")
     tap = translation.tap(sent(translation, ASKED["messages"]), "application/json", show_usage=True)
+    assert tap is not None
     assert [*tap.feed(b"<html>"), *tap.close()] == []
     assert tap.fault is not None
     assert tap.fault.kind.value == "upstream_protocol_error"

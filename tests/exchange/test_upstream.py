@@ -1,6 +1,6 @@
 import pytest
 
-from llmgw_middleware.dialect.port import Operation, Outgoing
+from llmgw_middleware.dialect.port import Asked, Operation, Outgoing
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.model.backend import Backend, Secret
 from llmgw_middleware.model.http import Request
@@ -102,7 +102,7 @@ def test_an_azure_backend_is_called_by_its_deployment_and_key():
         )
     )
     talk = upstream.conversation(Operation.CHAT)
-    outgoing = talk.outgoing({}, b"{}", headers=(), model="gpt-4o", stream=False)
+    outgoing = talk.outgoing(Asked(fields={}, raw=b"{}", model="gpt-4o"))
     call = upstream.call(
         outgoing,
         Request(method="POST", path="/v1/chat/completions"),

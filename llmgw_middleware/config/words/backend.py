@@ -16,12 +16,15 @@ from llmgw_middleware.config.words.kinds import (
     Keys,
     Manual,
     Name,
+    OnUnsupported,
     Part,
     Preset,
     Priority,
     Provider,
+    Size,
     Text,
     Times,
+    Tokens,
     UrlPath,
     Weight,
     choice,
@@ -111,6 +114,25 @@ class BackendWord(Word):
     ] = None
     cost_per_token: Annotated[Dollars | None, Field(description="One price for input and output.")] = None
     price: Annotated[PriceWord | None, Field(description="Separate prices; not beside costPerToken.")] = None
+    on_unsupported: Annotated[
+        OnUnsupported,
+        Field(
+            description="What becomes of fields that its dialect has no word for: error refuses the request, drop "
+            "leaves them out and names them in x-llmgw-dropped. A route's own word goes before it."
+        ),
+    ] = "error"
+    max_tokens: Annotated[
+        Tokens,
+        Field(
+            description="The limit of an answer where its dialect needs one and the caller gives none; never above "
+            "what the model can."
+        ),
+    ] = 8192
+    max_event_size: Annotated[
+        Size,
+        Field(description="The longest event of a stream; inline images need more."),
+        Manual(default="1MiB"),
+    ] = 1024 * 1024
     max_in_flight: Annotated[
         Results | None, Field(description="Requests at once, streams until their end; more go elsewhere.")
     ] = None

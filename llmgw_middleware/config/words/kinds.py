@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import Discriminator, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -360,3 +360,5 @@ Auth = Annotated[
 Api = Annotated[str, *choice("api", *dict.fromkeys(api for row in APIS.values() for api in row))]
 Preset = Annotated[str, *choice("preset", *PRESETS)]
 Provider = Annotated[str, *choice("provider", *PROFILES)]
+OnUnsupported = Annotated[Literal["error", "drop"], *choice("onUnsupported", "error", "drop")]
+Tokens = Annotated[int, *count(1, 10_000_000)]

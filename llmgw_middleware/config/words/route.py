@@ -14,6 +14,7 @@ from llmgw_middleware.config.words.kinds import (
     Flag,
     Manual,
     Name,
+    OnUnsupported,
     Priority,
     Status,
     Text,
@@ -197,6 +198,14 @@ class RouteWord(Conditions):
         _OnContentFilter,
         Field(description="next: what one provider's filter refuses is put to the next backend."),
     ] = "stop"
+    on_unsupported: Annotated[
+        OnUnsupported | None,
+        Field(
+            description="What becomes of fields that a backend's dialect has no word for: error refuses the request, "
+            "drop leaves them out and names them in x-llmgw-dropped."
+        ),
+        Manual(default="the backend's"),
+    ] = None
     on_disconnect: Annotated[
         _OnDisconnect,
         Field(

@@ -41,6 +41,11 @@ def rules(found: Plan) -> tuple[Any, ...]:
     )
 
 
+def keyless(found: Plan) -> Plan:
+    """Return the plan without credentials: what is written names variables, which nobody has set."""
+    return replace(found, backends={name: replace(b, api_keys=()) for name, b in found.backends.items()})
+
+
 def again(documents: list[Any], env: dict[str, str]) -> Plan | None:
     """Return the plan of what was imported, by way of its text."""
     report = Report()
@@ -102,7 +107,7 @@ def test_every_manifest_of_the_fixtures(case, tmp_path):
     target.write_text(text_of_tree(imported(copies, Report(lenient=True))))
     written = load(target, env={}, serving=False).plan
     assert (direct is None) == (written is None)
-    assert direct is None or written is None or rules(direct) == rules(written)
+    assert direct is None or written is None or rules(keyless(direct)) == rules(keyless(written))
 
 
 def test_credentials_are_written_as_variables_only():
