@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -16,11 +16,15 @@ from llmgw_middleware.cel.plain import plain
 from llmgw_middleware.cel.program import compile_expression
 from llmgw_middleware.cel.times import NANO, Duration, Timestamp
 from llmgw_middleware.cel.values import Type, UInt, key_of
-from llmgw_middleware.cel.variables import GATEWAY
-from llmgw_middleware.cel.vocabulary import given
+from llmgw_middleware.cel.variables import GATEWAY, REPLY
+from llmgw_middleware.cel.vocabulary import Beside, given
 from llmgw_middleware.facts import Facts
-from llmgw_middleware.model.http import Request
+from llmgw_middleware.match.transform import Transformer
+from llmgw_middleware.model.expression import Expression
+from llmgw_middleware.model.http import Header, Request, Response
 from llmgw_middleware.model.identity import ANONYMOUS
+from llmgw_middleware.model.transform import Changes, Put
+from llmgw_middleware.shaping import Prelude
 from tests.match.asking import Here
 
 CORE = "cel-spec/core_nonproto.json"
@@ -129,3 +133,70 @@ def context_passes(case: Case) -> bool:
 def references_pass(case: Case) -> bool:
     program = compile_expression(case["expr"], vocabulary=given())
     return set(program.references) == set(case["refs"])
+
+
+TRANSFORMATIONS = "agentgateway/cel/transformations.json"
+_ANSWER = REPLY.also({"response": Beside("response")})
+
+
+def named(path: Path) -> Iterator[tuple[str, Case]]:
+    return ((case["name"], case) for case in msgspec.json.decode(path.read_bytes())["cases"])
+
+
+def changes_of(described: Case | None) -> Changes:
+    """A case's transformation, in the words of the plan."""
+    described = described or {}
+
+    def puts(key: str) -> tuple[Put, ...]:
+        rows = (described.get(key) or {}).items()
+        return tuple(Put(name=name, value=Expression(text=text)) for name, text in rows)
+
+    def one(key: str) -> Expression | None:
+        return Expression(text=described[key]) if key in described else None
+
+    return Changes(
+        metadata=puts("metadata"), replace=one("replace"), add=puts("add"), set=puts("set"), body=one("body")
+    )
+
+
+def transformation_passes(case: Case) -> bool:
+    """Run a case; its parts are judged one by one."""
+    facts = Facts(request_of(case["request"]), ANONYMOUS, Here())
+    seen = Prelude(changes_of(case["transform"].get("request"))).view(facts)
+    answer = Response(
+        status=(case.get("response") or {}).get("status", 200),
+        headers=tuple((n.encode(), v.encode()) for n, v in (case.get("response") or {}).get("headers", ())),
+        body=(case.get("response") or {}).get("body", "").encode(),
+    )
+    transformer = Transformer(changes_of(case["transform"].get("response")), _ANSWER)
+    known = {"code": answer.status, "headers": {}, "body": answer.body}
+    beside = transformer.beside(seen, {"metadata": seen.metadata, "response": known})
+    answer.headers = transformer.edits(seen, beside).over(answer.headers)
+    answer.body = transformer.body(seen, beside, answer.body)
+    return all(_shows(seen, answer, part, wanted) for part, wanted in case["expect"].items())
+
+
+def _shows(seen: Facts, answer: Response, part: str, wanted: Any) -> bool:
+    request = seen.request
+    if part in {"headers", "response_headers"}:
+        found = _lines(request.headers if part == "headers" else answer.headers)
+        return all(found.get(name) == lines for name, lines in wanted.items())
+    if part == "absent":
+        # The host is a part of the address there, and a header here.
+        return not any(name in _lines(request.headers) for name in wanted if name != "host")
+    parts: dict[str, Callable[[], Any]] = {
+        "method": lambda: request.method,
+        "uri": lambda: f"{request.scheme}://{seen.headers(b'host')[0]}{request.path}",
+        "metadata": lambda: dict(seen.metadata),
+        "form": lambda: dict(parse_qsl(request.body.decode())),
+        "response_body": lambda: answer.body.decode(),
+        "response_json": lambda: msgspec.json.decode(answer.body),
+    }
+    return bool(parts[part]() == wanted)
+
+
+def _lines(headers: Iterable[Header]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in headers:
+        found.setdefault(name.decode(), []).append(value.decode())
+    return found

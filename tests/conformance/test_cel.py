@@ -3,8 +3,9 @@
 import pytest
 
 from tests.conformance import cel_cases
+from tests.conformance.cel import main
 from tests.conformance.cel_cases import KNOWN_GAPS
-from tests.fixtures import fixture_json, fixture_params
+from tests.fixtures import fixture_json, fixture_params, fixture_path
 
 
 @pytest.mark.parametrize("case", fixture_params(cel_cases.CORE, cel_cases.core))
@@ -31,3 +32,14 @@ def test_a_request_is_seen_as_agentgateway_sees_it(case):
 @pytest.mark.parametrize("case", fixture_params(cel_cases.REFERENCES, cel_cases.listed))
 def test_the_attributes_an_expression_names_are_found_without_evaluating_it(case):
     assert cel_cases.references_pass(case)
+
+
+@pytest.mark.parametrize("case", fixture_params(cel_cases.TRANSFORMATIONS, cel_cases.named))
+def test_messages_are_transformed_as_agentgateway_transforms_them(case):
+    assert cel_cases.transformation_passes(case)
+
+
+def test_one_command_tells_how_much_passes(capsys):
+    fixture_path(cel_cases.CORE)
+    assert main() == 0
+    assert "985/987" in capsys.readouterr().out
