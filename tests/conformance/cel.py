@@ -12,6 +12,7 @@ from tests.conformance.cel_cases import KNOWN_GAPS, Case
 from tests.fixtures import FIXTURES
 
 TABLES: tuple[tuple[str, str, Callable[[Path], Iterator[tuple[str, Case]]], Callable[[Case], bool]], ...] = (
+    ("cel-spec, extensions", cel_cases.EXTENSIONS, cel_cases.extensions, cel_cases.core_passes),
     ("agentgateway, functions", cel_cases.FUNCTIONS, cel_cases.listed, cel_cases.function_passes),
     ("agentgateway, request context", cel_cases.CONTEXT, cel_cases.listed, cel_cases.context_passes),
     ("agentgateway, attribute references", cel_cases.REFERENCES, cel_cases.listed, cel_cases.references_pass),

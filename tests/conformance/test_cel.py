@@ -19,6 +19,11 @@ def test_at_least_98_in_100_of_the_cases_with_a_value_pass():
     assert sum(map(cel_cases.core_passes, cases)) >= 0.98 * len(cases)
 
 
+@pytest.mark.parametrize("case", fixture_params(cel_cases.EXTENSIONS, cel_cases.extensions))
+def test_the_extensions_of_the_language_are_as_specified(case):
+    assert cel_cases.core_passes(case)
+
+
 @pytest.mark.parametrize("case", fixture_params(cel_cases.FUNCTIONS, cel_cases.listed))
 def test_agentgateways_functions_give_the_same(case):
     assert cel_cases.function_passes(case)

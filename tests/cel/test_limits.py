@@ -1,0 +1,122 @@
+"""No expression, and no caller's value in it, takes long or makes much."""
+
+import pytest
+
+from llmgw_middleware.cel.fault import EvaluationError, Exhausted, ExpressionError
+from llmgw_middleware.cel.limits import HEIGHT, LONGEST_TEXT, NESTING
+from llmgw_middleware.cel.program import compile_expression
+from llmgw_middleware.cel.vocabulary import given
+from tests.cel.asking import asked, program, value
+
+
+def test_brackets_stand_so_deep_and_no_deeper():
+    assert value("(" * NESTING + "1" + ")" * NESTING) == 1
+    with pytest.raises(ExpressionError, match="more than 32 deep"):
+        program("(" * (NESTING + 1) + "1" + ")" * (NESTING + 1))
+
+
+def test_loops_stand_three_deep_and_no_deeper():
+    loops = "[1].all(a, [1].all(b, [1].all(c, {})))"
+    assert value(loops.format("true")) is True
+    with pytest.raises(ExpressionError, match="loops stand more than 3 deep"):
+        program(loops.format("[1].all(d, true)"))
+
+
+@pytest.mark.parametrize("text", ["-" * 200 + "1", " + ".join(["1"] * 200), "true ? 1 : " * 200 + "1"])
+def test_so_many_operations_hang_on_one_another_and_no_more(text):
+    with pytest.raises(ExpressionError, match=f"more than {HEIGHT} operations"):
+        program(text)
+
+
+def test_an_expression_is_so_long_and_no_longer():
+    with pytest.raises(ExpressionError, match="characters long"):
+        program("1" + " " * LONGEST_TEXT)
+
+
+def test_many_terms_are_no_depth():
+    assert value(" && ".join(["true"] * 2000)) is True
+
+
+def test_the_steps_of_one_evaluation_are_counted_anew():
+    steps = compile_expression("l.all(x, x >= 0)", vocabulary=given("l"))
+    assert all(steps.evaluate({"l": list(range(9000))}, steps=50_000) for _ in range(3))
+    with pytest.raises(Exhausted):
+        steps.evaluate({"l": list(range(9000))}, steps=9_000)
+
+
+ABSORBING = [
+    "l.all(x, l.all(y, l.all(z, true))) || true",
+    "true || l.all(x, l.all(y, l.all(z, true)))",
+    "default(l.all(x, l.all(y, l.all(z, true))), true)",
+    "coalesce(l.all(x, l.all(y, l.all(z, true))), true)",
+    "l.exists(w, l.all(x, l.all(y, x + y >= 0)) || true)",
+]
+
+
+@pytest.mark.parametrize("text", ABSORBING)
+def test_nothing_absorbs_an_evaluation_that_takes_too_long(text):
+    if text.startswith("true"):
+        assert value(text, l=list(range(500))) is True
+        return
+    with pytest.raises(Exhausted):
+        value(text, l=list(range(500)))
+
+
+GROWING = {
+    "a string": "s.with(a, a + a + a + a)",
+    "bytes": "bytes(s).with(a, a + a + a + a)",
+    "a replacement": 's.replace("a", "aaaa")',
+    "a pattern's replacement": 's.regexReplace("a", "aaaa")',
+    "a join": 's.split("").join(s)',
+    "a format": '"%s%s%s%s".format([s, s, s, s])',
+    "a list": "l.with(a, a + a + a)",
+    "a split": 's.split("")',
+}
+
+
+@pytest.mark.parametrize("text", GROWING.values(), ids=GROWING)
+def test_what_an_expression_makes_is_so_large_and_no_larger(text):
+    with pytest.raises(Exhausted):
+        value(text, s="a" * 600_000, l=[0] * 40_000)
+
+
+def test_a_pattern_that_comes_with_the_request_is_short():
+    with pytest.raises(EvaluationError, match="at most 500 characters"):
+        value("s.matches(p)", s="a", p="a" * 501)
+
+
+def test_a_pattern_that_comes_with_the_request_costs_steps():
+    with pytest.raises(Exhausted):
+        value("l.exists(x, s.matches(x))", s="a", l=[f"b{n}" for n in range(100)])
+
+
+def test_without_google_re2_a_pattern_is_judged_and_its_text_is_short(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "re2", None)
+    with pytest.raises(ExpressionError, match="could take without bound"):
+        program('model.matches("(a+)+$")')
+    assert asked('model.matches("gpt-.*")') is True
+    with pytest.raises(EvaluationError, match="looks through at most 2048 characters"):
+        value('s.matches("a.*b")', s="a" * 3000)
+    assert value('s.matches("^ab*")', s="a" * 8000) is True
+
+
+def test_numbers_stay_within_64_bits():
+    with pytest.raises(EvaluationError, match="64-bit"):
+        value("a * a", a=2**62)
+
+
+def test_a_number_beyond_all_types_is_an_error_and_no_crash():
+    with pytest.raises(EvaluationError):
+        asked("body.n + 1.0 > 0.0", body={"n": 10**400})
+    with pytest.raises(EvaluationError):
+        asked("body.n < 1.0", body={"n": 10**400})
+
+
+def test_values_as_deep_as_json_allows_are_compared_or_refused():
+    deep = b'{"a":' + b"[" * 500 + b"]" * 500 + b"}"
+    fault = None
+    try:
+        assert asked("body.a == body.a", body=deep) is True
+    except EvaluationError as error:
+        fault = error
+    assert fault is None or "RecursionError" in fault.message
