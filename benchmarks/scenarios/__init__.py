@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.figures import Line
 from benchmarks.lab import Lab
-from benchmarks.scenarios import answers, hosts, inprocess, rules, standing, streams
+from benchmarks.scenarios import answers, expressions, hosts, inprocess, rules, standing, streams
 
 Scenario = Callable[[Lab], Sequence[Line]]
 
@@ -24,6 +24,7 @@ SCENARIOS: dict[str, Scenario] = {
     "slow-streams": streams.slow_streams,
     "routes": rules.routes,
     "bodies": inprocess.bodies,
+    "expressions": expressions.expressions,
     "passing": inprocess.passing,
     "core": inprocess.core,
     "imports": inprocess.imports,
