@@ -81,7 +81,10 @@ class Facts:
 
     def seen_as(self, request: Request, metadata: Mapping[str, Any]) -> Facts:
         """Return facts of the same caller with the request as a transform makes it, and what that noted."""
-        return Facts(request, self.identity, self._locate, world=self.world, metadata=metadata)
+        seen = Facts(request, self.identity, self._locate, world=self.world, metadata=metadata)
+        if request.body is self.request.body:
+            seen.body = self.body  # what was decoded of it, and whether it can be, holds for both
+        return seen
 
     @property
     def body_failed(self) -> bool:

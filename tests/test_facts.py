@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -278,3 +279,9 @@ def test_the_address_is_what_the_locator_says():
 
 def test_facts_say_of_what_request_they_are_without_its_content():
     assert repr(facts("GET", "/v1/models", body={"secret": 1})) == "<Facts of GET /v1/models>"
+
+
+def test_a_body_that_no_transform_changed_is_decoded_once():
+    before = facts(body={"model": "m"})
+    assert before.seen_as(replace(before.request, headers=()), {}).body is before.body
+    assert before.seen_as(replace(before.request, body=b"{}"), {}).body is not before.body

@@ -24,9 +24,7 @@ KINDS = ("backend", "policy")
 ACCEPTED: Mapping[str, str] = {}
 """Documents that agentgateway's schema refuses and this gateway does not, and why."""
 
-REFUSED: Mapping[str, str] = {
-    "backend-valid-4-custom-provider-direct-host-port": "Anthropic's dialect is not there yet",
-}
+REFUSED: Mapping[str, str] = {}
 """Documents that load there and not here, and why."""
 
 DELEGATED = "a rule that hands over to other HTTPRoutes answers 500 here: routes are not delegated"
@@ -60,9 +58,6 @@ DIFFERENT: Mapping[str, str] = {
     "routes/to-backend-cross-ns": GRANTS,
     **dict.fromkeys(
         (
-            "backends/ai-auth-passthrough",
-            "backends/ai-auth-secret-ref-custom-key",
-            "backends/ai-auth-secret-ref",
             "backends/ai-priority-groups",
             "backends/llm-bedrock",
             "backends/llm-multi-priority",
