@@ -16,11 +16,12 @@ from llmgw_middleware.cel.variables import REPLY
 from llmgw_middleware.choice import Chooser
 from llmgw_middleware.config.load import load
 from llmgw_middleware.config.settings import ProcessSettings
+from llmgw_middleware.control import Control, run_folder
 from llmgw_middleware.errors import ConfigError
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.geo import Locator
-from llmgw_middleware.health import Checker
+from llmgw_middleware.health import Beside, Checker
 from llmgw_middleware.match.paths import Interceptor
 from llmgw_middleware.match.routing import changes_in, expressions_of, routing_fields
 from llmgw_middleware.match.table import RouteTable
@@ -36,6 +37,8 @@ from llmgw_middleware.policy.condition import Condition
 from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.health import HealthVerdict
 from llmgw_middleware.policy.pool import Target
+from llmgw_middleware.rollouts.standings import Standings
+from llmgw_middleware.rollouts.trials import Listener, Rollouts
 from llmgw_middleware.shaping import Prelude, Shaping
 from llmgw_middleware.snapshot import Snapshot
 from llmgw_middleware.transport.environment import EnvironmentTransport, proxies_of
@@ -51,12 +54,15 @@ class Extensions:
     """What an application puts in place of the built-in parts, or beside them.
 
     ``accept`` sees every plan before it is used, at the start and at each reload, and may raise ConfigError: a host
-    that cannot take new paths while it runs says so there.
+    that cannot take new paths while it runs says so there. ``standings`` keeps where canaries stand (default: in
+    memory); ``on_change`` are called with every ``Change`` of one, each on a thread of its own.
     """
 
     transport: Callable[[], Transport] | None = None
     observers: tuple[Observer, ...] = ()
     rng: random.Random | None = None
+    standings: Standings | None = None
+    on_change: tuple[Listener, ...] = ()
     accept: Callable[[Plan], None] | None = None
 
 
@@ -82,9 +88,15 @@ def build_gateway(
         plan = load_plan(named, env)
         if extra.accept is not None:
             extra.accept(plan)
-        snapshot = build_snapshot(replace(plan, debug_headers=True) if settings.debug else plan, before)
+        snapshot = build_snapshot(
+            replace(plan, debug_headers=True) if settings.debug else plan,
+            before,
+            standings=extra.standings,
+            listeners=extra.on_change,
+        )
         try:
             snapshot.locator.open()
+            snapshot.rollouts.open()
         except ValueError as error:
             raise ConfigError(str(error)) from error
         return snapshot
@@ -107,8 +119,16 @@ def load_plan(source: Source, env: Mapping[str, str], *, serving: bool = True) -
     return loaded.plan
 
 
-def build_snapshot(plan: Plan, before: Snapshot | None = None) -> Snapshot:
+def build_snapshot(
+    plan: Plan,
+    before: Snapshot | None = None,
+    *,
+    standings: Standings | None = None,
+    listeners: tuple[Listener, ...] = (),
+) -> Snapshot:
     """Compile ``plan``; raises ConfigError. Backends that are as they were ``before`` keep their condition.
+
+    Canaries and experiments go on likewise; ``standings`` keeps where they stand, ``listeners`` hear of changes.
 
     Backends without an address get no upstream: such a snapshot can be explained only.
     """
@@ -122,9 +142,22 @@ def build_snapshot(plan: Plan, before: Snapshot | None = None) -> Snapshot:
     _time(conditions, targets.values())
     prices = _prices(plan)
     routing = routing_fields(plan)
+    rollouts = Rollouts(
+        plan,
+        before=None if before is None else before.rollouts,
+        standings=standings,
+        listeners=listeners,
+    )
     choosers = {
         route.name: Chooser(
-            route, targets, plan, prices, upstreams, shaping=_shaping(route, plan), routing_fields=routing
+            route,
+            targets,
+            plan,
+            prices,
+            upstreams,
+            shaping=_shaping(route, plan),
+            dial=None if route.trial is None else rollouts.dial(route.trial),
+            routing_fields=routing,
         )
         for route in plan.routes
         if route.answer is None
@@ -139,12 +172,17 @@ def build_snapshot(plan: Plan, before: Snapshot | None = None) -> Snapshot:
         prices=prices,
         locator=Locator(plan.geography, plan.trusted_proxies),
         attributes=_attributes(plan.identity),
-        checkers=tuple(_checkers(plan, targets, upstreams)),
+        checkers=(*_checkers(plan, targets, upstreams), *_tended(rollouts)),
+        rollouts=rollouts,
         uses_identity=plan.identity.require
         or any(_asks_who(route) for route in plan.routes)
         or any(map(_about_who, (*changes_in(plan.before_routing), *changes_in(plan.on_answers)))),
         prelude=None if plan.before_routing == NO_CHANGES else Prelude(plan.before_routing),
     )
+
+
+def _tended(rollouts: Rollouts) -> tuple[Beside, ...]:
+    return (rollouts, Control(rollouts, run_folder(os.environ))) if rollouts else ()
 
 
 def _shaping(route: Route, plan: Plan) -> Shaping | None:

@@ -17,7 +17,7 @@ from llmgw_middleware.model.route import Route, ValueTest
 from llmgw_middleware.model.usage import Price, Usage
 from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.pool import Target
-from llmgw_middleware.policy.split import Splitter
+from llmgw_middleware.policy.split import Dial, Splitter
 from llmgw_middleware.shaping import Shaping
 
 Targets = Mapping[str, Target]
@@ -40,7 +40,8 @@ class Choice:
 class Chooser:
     """A route's targets. ``offered`` are the models that its callers may be shown, ``terms`` what its orders share.
 
-    ``shaping`` is what the route does to requests and answers, None for nothing.
+    ``shaping`` is what the route does to requests and answers, None for nothing. ``dial`` holds the split of a route
+    that a canary or experiment divides.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Chooser:
         upstreams: Mapping[str, Upstream],
         *,
         shaping: Shaping | None = None,
+        dial: Dial | None = None,
         routing_fields: frozenset[str] = frozenset(),
     ) -> None:
         backends, gateway = plan.backends, plan.timeouts
@@ -60,7 +62,7 @@ class Chooser:
         self._fallback = tuple(targets[name] for name in route.fallback)
         self._direct = () if route.target is None else (targets[route.target], *self._fallback)
         self._sides = {side.target: targets[side.target] for side in route.split}
-        self._splitter = Splitter(route.name, route.split) if route.split else None
+        self._dial = dial or (Dial(Splitter(route.name, route.split)) if route.split else None)
         self._undivided = Choice(self._direct)
         self._key: Callable[[Facts], str | None] = key_reader(route.sticky)
         self.forwards_opaque = route.passthrough or self._all_bare(backends)
@@ -128,10 +130,11 @@ class Chooser:
 
     def choose(self, facts: Facts, *, chance: float) -> Choice:
         """Return where this request goes. ``chance`` in [0, 1) decides for callers without a sticky key."""
-        if self._splitter is None:
+        if self._dial is None:
             return self._undivided
-        split = self._splitter.choose(self._key(facts), chance=chance)
-        others = self._splitter.others(split.chosen) if self.route.fallback_sides else ()
+        splitter = self._dial.splitter
+        split = splitter.choose(self._key(facts), chance=chance)
+        others = splitter.others(split.chosen) if self.route.fallback_sides else ()
         sides = (self._sides[split.chosen], *(self._sides[name] for name in others))
         return Choice((*sides, *self._fallback), split)
 

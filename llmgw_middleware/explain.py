@@ -112,7 +112,13 @@ def _rule(rule: RuleTrace) -> Mapping[str, Any]:
 
 
 def _split(split: SplitChoice) -> Mapping[str, Any]:
-    return {"name": split.name, "key": split.key, "bucket": split.bucket, "chosen": split.chosen}
+    return {
+        "name": split.name,
+        "key": split.key,
+        "bucket": split.bucket,
+        "chosen": split.chosen,
+        "variant": split.variant,
+    }
 
 
 class _Elsewhere:

@@ -40,6 +40,7 @@ from llmgw_middleware.observe.log import RequestLog
 from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.observe.recorder import Recorder
 from llmgw_middleware.policy.deadline import Deadline
+from llmgw_middleware.rollouts.trials import Rollouts
 from llmgw_middleware.snapshot import Snapshot
 from llmgw_middleware.transport.port import Transport
 from llmgw_middleware.watch import Watcher
@@ -139,6 +140,31 @@ class Gateway:
         from llmgw_middleware.client import make_client  # imports httpx, which a gateway need not
 
         return make_client(self, kind, **who)
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """The canaries and experiments in force: their figures, and what a person may decide about them."""
+        return self._snapshot.rollouts
+
+    def signal(
+        self,
+        name: str,
+        *,
+        user: object = None,
+        request_id: str | None = None,
+        value: float = 1.0,
+    ) -> int:
+        """Tell how an answer was received: a thumbs-down, a refund. From any thread.
+
+        The answer is that of ``request_id``, else the last one that ``user`` (an id) had in each canary and experiment.
+        Of one answer each signal counts once. For canaries a ``value`` above 0 says that it was given. Returns for how
+        many canaries and experiments it was counted: 0 where that answer was in none, or is no longer remembered.
+        Raises ValueError where neither is given.
+        """
+        if user is None and request_id is None:
+            raise ValueError("a signal is about an answer: pass request_id= or user=")
+        who = None if user is None else str(user)
+        return self._snapshot.rollouts.signal(name, user=who, request_id=request_id, value=value)
 
     def intercepts(self, method: str, path: str) -> bool:
         """Whether a request is the gateway's. ``path`` is raw and below the mount point; OPTIONS stays the host's."""
@@ -389,6 +415,8 @@ class _Passage:
         decision.duration = self._clock() - self._began
         decision.cost = self._snapshot.cost(decision)
         _tell(self._observers, decision)
+        if decision.split is not None:
+            _tell((self._snapshot.rollouts,), decision)
 
 
 def _tell(observers: tuple[Observer, ...], decision: Decision) -> None:

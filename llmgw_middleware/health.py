@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterator
+from typing import Protocol
 
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.model.backend import HealthCheck
@@ -22,6 +23,14 @@ JITTER = 0.2
 """Share of the interval by which checks are spread."""
 
 _BAD = frozenset({401, 403})
+
+
+class Beside(Protocol):
+    """Runs beside the path of requests, for as long as its configuration is in force."""
+
+    async def run(self, transport: Transport, gate: asyncio.Semaphore) -> None:
+        """Run until it is cancelled. ``gate`` lets few of them speak to upstreams at once."""
+        ...
 
 
 class Checker:
@@ -76,8 +85,8 @@ class Checker:
         return reply.status < 500 and reply.status not in _BAD  # noqa: PLR2004 - the class of server errors
 
 
-def start(checkers: tuple[Checker, ...], transport: Transport) -> Iterator[asyncio.Task[None]]:
-    """Start every checker on the running loop; the tasks are the caller's to cancel."""
+def start(beside: tuple[Beside, ...], transport: Transport) -> Iterator[asyncio.Task[None]]:
+    """Start what runs beside the path on the running loop; the tasks are the caller's to cancel."""
     gate = asyncio.Semaphore(AT_ONCE)
-    for checker in checkers:
-        yield asyncio.create_task(checker.run(transport, gate), name=repr(checker))
+    for each in beside:
+        yield asyncio.create_task(each.run(transport, gate), name=repr(each))

@@ -9,7 +9,7 @@ from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.exchange.gate import Gate
 from llmgw_middleware.exchange.loop import Exchange
 from llmgw_middleware.exchange.relay import Relay
-from llmgw_middleware.health import Checker, start
+from llmgw_middleware.health import Beside, start
 from llmgw_middleware.observe.ids import RequestIds
 from llmgw_middleware.transport.port import Transport
 
@@ -32,7 +32,7 @@ class Bound:
         self.relays: set[Relay] = set()
         self.exchange = Exchange(transport, chance=chance, relays=self.relays)
         self._tasks: list[asyncio.Task[None]] = []
-        self._checkers: tuple[Checker, ...] = ()
+        self._checkers: tuple[Beside, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Bound {self.transport!r} [{len(self._standing) + len(self._tasks)} tasks]>"
@@ -42,8 +42,8 @@ class Bound:
         for relay in tuple(self.relays):
             relay.interrupt(error)
 
-    def check(self, checkers: tuple[Checker, ...]) -> None:
-        """Run these health checks in place of those before."""
+    def check(self, checkers: tuple[Beside, ...]) -> None:
+        """Run these health checks, and what else runs beside the path, in place of those before."""
         if checkers is not self._checkers:
             self._stop()
             self._checkers = checkers

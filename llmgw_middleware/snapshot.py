@@ -10,7 +10,7 @@ from llmgw_middleware.choice import Chooser
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.facts import Facts, Locates
 from llmgw_middleware.geo import Locator
-from llmgw_middleware.health import Checker
+from llmgw_middleware.health import Beside
 from llmgw_middleware.match.paths import Interceptor
 from llmgw_middleware.match.table import RouteTable
 from llmgw_middleware.model.decision import Decision
@@ -20,6 +20,7 @@ from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.usage import Price
 from llmgw_middleware.model.world import World
 from llmgw_middleware.policy.condition import Condition
+from llmgw_middleware.rollouts.trials import Rollouts
 from llmgw_middleware.shaping import Prelude
 
 
@@ -29,7 +30,7 @@ class Snapshot:
 
     ``conditions`` are the backends' by name: those of backends that did not change go over into the next snapshot.
     ``prices`` are by target and backend; ``uses_identity`` says whether any rule needs to know who calls;
-    ``prelude`` is what happens to every request before routing.
+    ``prelude`` is what happens to every request before routing; ``rollouts`` are the canaries and experiments.
     """
 
     plan: Plan
@@ -41,7 +42,8 @@ class Snapshot:
     prices: Mapping[tuple[str, str], Price]
     locator: Locator
     attributes: AttributeReader
-    checkers: tuple[Checker, ...]
+    checkers: tuple[Beside, ...]
+    rollouts: Rollouts
     uses_identity: bool
     prelude: Prelude | None = None
 

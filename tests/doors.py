@@ -87,6 +87,7 @@ class FakeGateway:
         self.uses_identity = uses_identity
         self.thread = LoopThread(at_end=self.aclose)
         self.requests: list[Request] = []
+        self.signals: list[tuple[str, object, str | None, float]] = []
         self.opened = 0
         self.closed = 0
         self._script = script or self._tell
@@ -100,6 +101,12 @@ class FakeGateway:
             return await self._script(request)
         except GatewayError as error:
             return self.refuse(error, path=request.path)
+
+    def signal(
+        self, name: str, *, user: object = None, request_id: str | None = None, value: float = 1.0
+    ) -> int:
+        self.signals.append((name, user, request_id, value))
+        return 1
 
     def refuse(self, error: GatewayError, *, path: str, request_id: str | None = None) -> Response:
         body = json.dumps({"error": {"code": error.error_code, "message": error.message}}).encode()

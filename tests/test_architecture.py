@@ -19,7 +19,7 @@ FLOORS = (
     ("match", "config", "exchange", "client"),
     ("shaping",),
     ("choice", "health", "shadow", "rollouts", "watch"),
-    ("admission", "lifespan", "origin", "snapshot"),
+    ("admission", "control", "lifespan", "origin", "snapshot"),
     ("gateway", "explain"),
     ("build",),
     ("lint", "entry", "console"),

@@ -60,6 +60,7 @@ async def test_a_member_that_is_ill_is_left_out_of_its_pool():
         checked["healthCheck"] = {"interval": "30s", "unhealthyAfter": 1}
         async with gateway(chat_config(checked, gateway={"debugHeaders": True})) as gw:
             for checker in gw.snapshot.checkers:
+                assert isinstance(checker, Checker)
                 checker._verdict.record(good=checker._upstream.name == "well", now=0.0)
             response = await ask(gw)
             [decision] = gw.recorder

@@ -10,7 +10,19 @@ from typing import Any
 
 from llmgw_middleware.errors import ConfigError
 
-COMMANDS = ("check", "docs", "explain", "import", "init", "mock", "schema", "serve", "test")
+COMMANDS = (
+    "canary",
+    "check",
+    "docs",
+    "experiment",
+    "explain",
+    "import",
+    "init",
+    "mock",
+    "schema",
+    "serve",
+    "test",
+)
 
 _MODULES = {"import": "importing"}
 """Commands whose name no module can have."""

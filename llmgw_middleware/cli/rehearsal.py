@@ -192,7 +192,7 @@ def _seen(told: Explanation) -> dict[str, Any]:
 
 
 def _side(split: SplitChoice | None) -> str | None:
-    return None if split is None else split.chosen
+    return None if split is None else split.variant
 
 
 def _why(told: Explanation, name: str) -> str:

@@ -12,6 +12,7 @@ from llmgw_middleware.config.rules import RouteReader
 from llmgw_middleware.config.targets import Targets
 from llmgw_middleware.config.times import timeouts
 from llmgw_middleware.config.traffic import PerRoute, breaker, retry
+from llmgw_middleware.config.trials import TrialReader, routes_tried
 from llmgw_middleware.config.words.configuration import Configuration
 from llmgw_middleware.config.words.gateway import IdentityWord
 from llmgw_middleware.model.plan import Geography, IdentityRules, Plan
@@ -30,7 +31,12 @@ def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> 
     conditions = ConditionReader(words.geo.regions, expressions, report)
     targets = Targets(words.backends, report)
     per_route = PerRoute(words.policies.retry, report)
-    routes = RouteReader(conditions, expressions, targets, per_route, report).routes(words.routes)
+    reader = RouteReader(conditions, expressions, targets, per_route, report, tried=routes_tried(words))
+    written = reader.routes(words.routes)
+    trials = TrialReader(written, reader.names, targets, expressions, report)
+    canaries = trials.canaries(words.canaries)
+    experiments = trials.experiments(words.experiments)
+    routes = trials.routes
     paths = conditions.paths(gateway.paths, lambda *steps: gateway.at("paths", *steps))
     pools = targets.pools()
     before_routing, on_answers = expressions.before_routing(gateway.transform)
@@ -58,6 +64,8 @@ def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> 
         ),
         before_routing=before_routing,
         on_answers=on_answers,
+        canaries=canaries,
+        experiments=experiments,
         sources=sources,
     )
 

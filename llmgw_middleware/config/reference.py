@@ -46,6 +46,7 @@ from llmgw_middleware.config.words.transform import (
     RequestChangesWord,
     RouteTransformWord,
 )
+from llmgw_middleware.config.words.trial import CanaryWord, ExperimentWord, RollbackWord, VariantWord
 from llmgw_middleware.config.words.word import Word
 
 PAGE = Path("docs/configuration.md")
@@ -74,6 +75,10 @@ _SECTIONS: tuple[tuple[str, type[Word], type[Word] | None], ...] = (
     ("transform: set[] and add[]", HeaderWord, None),
     ("transform: bodySet[]", BodyFieldWord, None),
     ("routes[].stream", StreamWord, None),
+    ("canaries[]", CanaryWord, None),
+    ("canaries[].rollback", RollbackWord, None),
+    ("experiments[]", ExperimentWord, None),
+    ("experiments[].variants[]", VariantWord, None),
     ("backends[]: a backend", BackendWord, None),
     ("backends[].price", PriceWord, None),
     ("backends[].quirks", QuirksWord, None),

@@ -26,13 +26,21 @@ class RouteReader:
         targets: Targets,
         per_route: PerRoute,
         report: Report,
+        *,
+        tried: frozenset[str] = frozenset(),
     ) -> None:
+        self._tried = tried
         self._conditions = conditions
         self._expressions = expressions
         self._targets = targets
         self._per_route = per_route
         self._report = report
         self._names: dict[str, RouteWord] = {}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of all routes, those that are not enabled too."""
+        return frozenset(self._names)
 
     def routes(self, words: tuple[RouteWord, ...]) -> tuple[Route, ...]:
         """Return the enabled routes; those without a name are called ``route-1`` and so on, by their place."""
@@ -113,7 +121,7 @@ class RouteReader:
                 word.at("passthrough"),
                 f'The route "{name}" passes everything through: it needs a path.',
             )
-        if word.fallback is True and not word.backends:
+        if word.fallback is True and not word.backends and name not in self._tried:
             self._report.error(
                 "fallback_without_split",
                 word.at("fallback"),
@@ -128,7 +136,7 @@ class RouteReader:
             self._report.error(
                 "two_targets", word.at(given[1]), f'The route "{name}" has {both}; it takes one of them.'
             )
-        elif not given:
+        elif not given and name not in self._tried:
             self._report.error(
                 "no_target",
                 word.at(),

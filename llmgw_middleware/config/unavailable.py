@@ -15,7 +15,7 @@ _DIALECT_KEYS = frozenset(
 )  # fmt: skip
 KEYS: Mapping[str, frozenset[str]] = {
     "configuration": frozenset(
-        {"canaries", "console", "experiments", "observe", "state"}
+        {"console", "observe", "state"}
     ),
     "route": frozenset(
         {

@@ -63,6 +63,12 @@ class Waist(Protocol):
         """Answer a request."""
         ...
 
+    def signal(
+        self, name: str, *, user: object = None, request_id: str | None = None, value: float = 1.0
+    ) -> int:
+        """Count what the application says of an answer; return for how many canaries and experiments."""
+        ...
+
     def refuse(self, error: GatewayError, *, path: str, request_id: str | None = None) -> Response:
         """Word an error in the caller's dialect."""
         ...
@@ -85,3 +91,16 @@ class Handle(Generic[W_co]):
 
     gateway: W_co
     decision: Decision | None = None
+
+    @property
+    def variant(self) -> str | None:
+        """The side of a split that this request is on: a variant, ``stable`` or ``canary``, a backend; None without."""
+        return None if self.decision is None or self.decision.split is None else self.decision.split.variant
+
+    def signal(
+        self, name: str, *, value: float = 1.0, user: object = None, request_id: str | None = None
+    ) -> int:
+        """Tell how an answer was received; by default it is this request's. See ``Gateway.signal``."""
+        if user is None and request_id is None and self.decision is not None:
+            request_id = self.decision.request_id
+        return self.gateway.signal(name, user=user, request_id=request_id, value=value)

@@ -22,12 +22,17 @@ class RuleTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitChoice:
-    """Which side of a split, and by what. ``bucket`` is 0–9999; ``key`` is None where chance decided."""
+    """Which side of a split, and by what. ``bucket`` is 0–9999; ``key`` is None where chance decided.
+
+    ``chosen`` is the backend or pool; ``variant`` what the side is called: an experiment's variant, ``stable`` or
+    ``canary``, else the same as ``chosen``.
+    """
 
     name: str
     key: str | None
     bucket: int
     chosen: str
+    variant: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from llmgw_middleware.model.backend import Backend, Pool
 from llmgw_middleware.model.policy import DEFAULT_RETRY, DEFAULT_TIMEOUTS, BreakerRules, RetryRules, Timeouts
 from llmgw_middleware.model.route import PathTest, Route
 from llmgw_middleware.model.transform import NO_CHANGES, Changes
+from llmgw_middleware.model.trial import Canary, Experiment
 
 MEGABYTE = 1_000_000
 
@@ -67,6 +68,8 @@ class Plan:
     on_no_route: Literal["error", "pass"] = "error"
     identity: IdentityRules = IdentityRules()
     geography: Geography = Geography()
+    canaries: tuple[Canary, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
     before_routing: Changes = NO_CHANGES
     on_answers: Changes = NO_CHANGES
     sources: tuple[str, ...] = ()

@@ -71,10 +71,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One side of a split: a backend or pool, and its relative weight."""
+    """One side of a split: a backend or pool, and its relative weight. ``name`` is a canary's or a variant's."""
 
     target: str
     weight: float
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,8 @@ class Route:
     ``matches`` are alternatives (OR of ANDs). ``fallback`` names the targets tried after the chosen one; for a split
     ``fallback_sides`` means its other sides. ``models`` limits what callers may ask for: exact, or with a
     trailing ``*``. ``replay_safe`` None: true but for requests that keep state (``store: true``) and operations that
-    the gateway does not know. ``sticky`` None on a split: by user, else session, else at random. ``where`` is ``file:line``.
+    the gateway does not know. ``sticky`` None on a split: by user, else session, else at random. ``trial`` is the canary or
+    experiment that divides it. ``where`` is ``file:line``.
     """
 
     name: str
@@ -154,5 +156,6 @@ class Route:
     on_unsupported: Literal["error", "drop"] | None = None
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     commit: CommitRules = CommitRules()
+    trial: str | None = None
     description: str = ""
     where: str = ""

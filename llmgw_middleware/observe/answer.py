@@ -47,6 +47,7 @@ def decision_headers(decision: Decision, *, elapsed: float) -> tuple[Header, ...
     named = (
         (b"x-llmgw-route", decision.route),
         (b"x-llmgw-backend", decision.backend),
+        (b"x-llmgw-variant", None if decision.split is None else decision.split.variant),
         (b"x-llmgw-model", decision.model_served or decision.model_sent),
         (b"x-llmgw-attempts", str(len(decision.attempts))),
         (b"x-llmgw-decision", summary(decision)),

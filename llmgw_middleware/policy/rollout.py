@@ -120,6 +120,16 @@ class Rollout:
         """Count a signal of the application."""
         (self.canary if side == "canary" else self.stable).signal(name, value)
 
+    def adopt(self, standing: Standing, now: float) -> None:
+        """Take up where somebody else has moved the canary to. Another stage is counted afresh."""
+        moved = (standing.stage, standing.status == "rolled_back") != (
+            self._standing.stage,
+            self.status == "rolled_back",
+        )
+        self._standing, self._resumed = standing, now
+        if moved:
+            self.stable, self.canary = Tally(), Tally()
+
     def findings(self) -> tuple[Finding, ...]:
         """Return what each rule says of the stage so far."""
         needed = math.log(len(self.rules.stages) * self._rules_in_force / ALPHA)

@@ -48,9 +48,15 @@ class Splitter:
     def choose(self, key: str | None, *, chance: float) -> SplitChoice:
         """Return the side of ``key``; without one ``chance``, in [0, 1), decides."""
         bucket = int(chance * BUCKETS) if key is None else bucket_of(self.name, key)
-        for bound, target in self._bounds:
+        for bound, side in self._bounds:
             if bucket < bound:
-                return SplitChoice(name=self.name, key=key, bucket=bucket, chosen=target)
+                return SplitChoice(
+                    name=self.name,
+                    key=key,
+                    bucket=bucket,
+                    chosen=side.target,
+                    variant=side.name or side.target,
+                )
         raise ValueError(f"chance is {chance}; it must be at least 0 and below 1")
 
     def others(self, chosen: str) -> tuple[str, ...]:
@@ -58,12 +64,24 @@ class Splitter:
         return tuple(dict.fromkeys(side.target for side in self._sides if side.target != chosen))
 
 
-def _bounds(sides: tuple[Side, ...], total: float) -> tuple[tuple[int, str], ...]:
+def _bounds(sides: tuple[Side, ...], total: float) -> tuple[tuple[int, Side], ...]:
     """Return, from the last side upward, the bucket below which a side is chosen."""
     bounds = []
     reached = 0.0
     for side in reversed(sides):
         reached += side.weight
-        bounds.append((round(reached / total * BUCKETS), side.target))
+        bounds.append((round(reached / total * BUCKETS), side))
     bounds[-1] = (BUCKETS, bounds[-1][1])
     return tuple(bounds)
+
+
+class Dial:
+    """Holds the splitter in force. A canary turns it; whoever divides requests looks at it for each."""
+
+    __slots__ = ("splitter",)
+
+    def __init__(self, splitter: Splitter) -> None:
+        self.splitter = splitter
+
+    def __repr__(self) -> str:
+        return f"<Dial at {self.splitter!r}>"

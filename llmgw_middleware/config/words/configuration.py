@@ -11,6 +11,7 @@ from llmgw_middleware.config.words.gateway import GatewayWord, GeoWord, Identity
 from llmgw_middleware.config.words.kinds import Manual, Paths, Text
 from llmgw_middleware.config.words.route import RouteWord
 from llmgw_middleware.config.words.traffic import PoliciesWord
+from llmgw_middleware.config.words.trial import CanaryWord, ExperimentWord
 from llmgw_middleware.config.words.word import Word
 
 
@@ -39,6 +40,16 @@ class Configuration(Word):
         tuple[RouteWord, ...],
         Field(description="The rules, considered by priority and then in this order."),
         Manual(kind="list of routes"),
+    ] = ()
+    canaries: Annotated[
+        tuple[CanaryWord, ...],
+        Field(description="New backends that get a growing share of a route."),
+        Manual(kind="list of canaries"),
+    ] = ()
+    experiments: Annotated[
+        tuple[ExperimentWord, ...],
+        Field(description="Comparisons of several backends on one route."),
+        Manual(kind="list of experiments"),
     ] = ()
     policies: Annotated[PoliciesWord, Field(description="What happens when a backend fails.")] = (
         PoliciesWord.model_construct()

@@ -1,0 +1,1 @@
+"""Canaries and experiments at work."""
