@@ -17,7 +17,7 @@ WRONG = {
     ),
     "a database that is not there": (chat_config(backend("b", "http://x"), geo={"database": "/nowhere.mmdb"}), "nowhere.mmdb"),
     "a missing variable": (chat_config(backend("b", "http://x") | {"apiKey": "${NOT_SET}"}), "NOT_SET"),
-    "a part that is not built yet": (chat_config(backend("b", "http://x"), canaries=[]), "not available in this version"),
+    "a part that is not built yet": (chat_config(backend("b", "http://x"), console={}), "not available in this version"),
 }  # fmt: skip
 
 

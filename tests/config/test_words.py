@@ -90,7 +90,7 @@ def test_a_mistake_elsewhere_is_told_with_its_place(load_text, block, says):
 
 def test_all_mistakes_are_found_in_one_reading(load_text):
     text = (
-        "gateway: {maxBodySize: x, debugHeaders: y, z: 1}\ncanaries: []\nroutes:\n- {pat: /x, methods: [Y]}\n"
+        "gateway: {maxBodySize: x, debugHeaders: y, z: 1}\nconsole: {}\nroutes:\n- {pat: /x, methods: [Y]}\n"
     )
     assert [(p.line, p.code) for p in load_text(text).errors] == [
         (1, "bad_value"),
