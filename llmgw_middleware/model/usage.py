@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST = 2**53
+"""Tokens that are reckoned with: JSON has numbers beyond what a float holds, and callers and upstreams may send them."""
+
 
 @dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
 class Usage:
@@ -32,4 +35,6 @@ class Price:
     def cost(self, usage: Usage) -> float:
         """Dollars for ``usage``."""
         cached = self.input if self.cached_input is None else self.cached_input
-        return (usage.input - usage.cached) * self.input + usage.cached * cached + usage.output * self.output
+        counts = (usage.input - usage.cached, usage.cached, usage.output)
+        fresh, read, written = (min(count, MOST) for count in counts)
+        return fresh * self.input + read * cached + written * self.output
