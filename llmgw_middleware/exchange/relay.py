@@ -90,6 +90,7 @@ class Relay:
         """
         complete = self._tap.done and not self._held and self._tap.fault is None
         if self._drain and not complete and self._ended is not None and not self._stalled:
+            self._given = None  # nobody is left who could stall
             self._closing = self._closing or self._loop.create_task(self._read_out())
             return
         await self._end("served" if complete else "cancelled", None)

@@ -200,3 +200,17 @@ async def test_a_stream_that_is_drained_goes_on_for_the_account():
         await asyncio.sleep(0)
     assert (ends, reply.closed) == ([("cancelled", None)], 1)
     assert stream._tap.usage == Usage(input=3, output=4)
+
+
+async def test_who_has_left_a_drained_stream_cannot_stall_it():
+    reply = ScriptedReply(TEXT)
+    stream, ends = relay(reply, drain=True, timeouts=Timeouts(stream_idle=60.0, caller_stall=1e-9))
+    await anext(stream)
+    await stream.aclose()
+    stream._look_at_caller()
+    await asyncio.sleep(0)
+    assert (ends, reply.closed) == ([], 0)
+    stream.interrupt(Unavailable("Shutting down.", code="draining"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert ends == [("cancelled", None)]
