@@ -235,7 +235,8 @@ class _Passage:
     """One request on its way through the house, and the record of it."""
 
     __slots__ = (
-        "_began", "_bound", "_caller", "_chance", "_clock", "_entered", "_observers", "_request", "_snapshot", "_world", "decision",
+        "_began", "_bound", "_caller", "_chance", "_clock", "_entered", "_observers", "_request", "_settled", "_snapshot",
+        "_world", "decision",
     )  # fmt: skip
 
     def __init__(
@@ -252,7 +253,7 @@ class _Passage:
         self._request = request
         self._world = world
         self._chance = world.chance
-        self._entered = False
+        self._entered = self._settled = False
         self._clock = bound.clock
         self._began = bound.clock()
         self._caller: CallerDialect = caller_dialect(request.path, request.headers)
@@ -347,7 +348,12 @@ class _Passage:
         answer = await bound.exchange.run(order)
         if shaping is None or shaped is None:
             return answer
-        return shaping.answer(answer, shaped, self.decision.backend)
+        try:
+            return shaping.answer(answer, shaped, self.decision.backend)
+        except BaseException:
+            if answer.stream is not None:
+                await answer.stream.aclose()  # nobody else will ever hold it
+            raise
 
     def listing(self, facts: Facts) -> Response:
         """List the models of the routes that this caller could take."""
@@ -408,8 +414,10 @@ class _Passage:
         self._settle()
 
     def _settle(self) -> None:
+        if self._settled:
+            return  # an answer was there already, and then something failed on its way to the caller
+        self._settled = True
         if self._entered:
-            self._entered = False
             self._bound.gate.leave()
         decision = self.decision
         decision.duration = self._clock() - self._began

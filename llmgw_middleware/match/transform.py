@@ -6,6 +6,7 @@ the expression fail. A body that cannot be worked out is refused: half a body is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,7 +23,10 @@ from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.http import Header
 from llmgw_middleware.model.transform import Changes, Put
 
-_UNFIT: Final = frozenset(b"\r\n\0")
+_UNFIT: Final = frozenset({*range(32), 127} - {9})
+"""No line of a header may hold them: the controls but the tab (RFC 9110, 5.5)."""
+
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 Lines = tuple[bytes, ...]
 
 
@@ -129,11 +133,11 @@ class Transformer:
         fields = facts.body.fields() if self._body is None else _fields(body)
         changed: dict[str, Any] = dict(fields)
         for path, program in self._body_set:
-            value = self._value(program, facts, beside)
+            value = self._plain(program, facts, beside)
             if value is None:
                 _take(changed, path)
             else:
-                _put(changed, path, plain(value[0]))
+                _put(changed, path, value[0])
         for path in self._body_removed:
             _take(changed, path)
         return msgspec.json.encode(changed)
@@ -143,6 +147,15 @@ class Transformer:
         try:
             return (program.evaluate(facts, beside),)
         except EvaluationError:
+            self.failures += 1
+            return None
+
+    def _plain(self, program: Program, facts: Any, beside: Mapping[str, Any]) -> tuple[Any] | None:
+        """Return the value as JSON has it; one that is nested too deeply is none."""
+        value = self._value(program, facts, beside)
+        try:
+            return None if value is None else (plain(value[0]),)
+        except RecursionError:
             self.failures += 1
             return None
 
@@ -157,10 +170,10 @@ class Transformer:
         if value is None or not is_map(value[0]):
             return None
         return tuple(
-            (name.lower().encode("latin-1", "replace"), line)
-            for name, given in value[0].items()
-            if type(name) is str and name[:1] != ":"
-            for line in _lines(given) or ()
+            (name, line)
+            for given, lines in value[0].items()
+            if type(given) is str and _TOKEN.fullmatch(name := given.lower().encode("utf-8", "replace"))
+            for line in _lines(lines) or ()
         )
 
     def _whole(self, program: Program, facts: Any, beside: Mapping[str, Any]) -> bytes:
@@ -175,14 +188,17 @@ class Transformer:
             return value.encode("utf-8", "replace")
         if value is None:
             raise TransformFailed("the body is null")
-        return msgspec.json.encode(plain(value))
+        try:
+            return msgspec.json.encode(plain(value))
+        except RecursionError as error:
+            raise TransformFailed("it is nested too deeply") from error
 
 
 def _lines(value: Any) -> Lines | None:
     """Return the lines of a header: of a list one for each item; None for what no header can say."""
     if is_list(value):
-        lines = [_lines(item) for item in value]
-        if not lines or any(line is None or len(line) != 1 for line in lines):
+        lines = [None if is_list(item) else _lines(item) for item in value]
+        if not lines or None in lines:
             return None
         return tuple(line[0] for line in lines if line)
     if type(value) is bytes:

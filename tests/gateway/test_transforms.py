@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from llmgw_middleware.testing.streams import stream as streamed
 from llmgw_middleware.testing.upstream import ScriptedUpstream, chat
-from tests.gateway.asking import ALICE, PATH, ask, backend, error_of, gateway, header
+from tests.gateway.asking import ALICE, PATH, ask, backend, endpoint_of, error_of, gateway, header
 
 BODY = {"model": "gpt-4o", "messages": [], "metadata": {"team": "search"}}
 
@@ -91,6 +92,16 @@ BEFORE = {
         {"set": [{"name": "x-a", "value": "'a\\r\\nx-b: 1'"}]},
         {},
         {"present": False},
+    ),
+    "a control character is no header": (
+        {"set": [{"name": "x-a", "value": "'a\\u0001b'"}]},
+        {"x-a": "1"},
+        {"present": False},
+    ),
+    "replace takes only what can be a name": (
+        {"replace": "{'x-a': '1', 'x-b: 2\\r\\nx-c': '2', '': '3'}"},
+        {},
+        "1",
     ),
     "replace leaves nothing of the caller's": ({"replace": "{'x-b': '1'}"}, {"x-a": "1"}, {"present": False}),
     "metadata is there for what comes later": (
@@ -188,6 +199,41 @@ async def test_a_body_that_cannot_be_made_is_refused(upstream):
         answer = await ask(gw, body=BODY)
     assert (answer.status, error_of(answer)["code"]) == (400, "transform_failed")
     assert upstream.requests == []
+
+
+DEEP = b'{"model":"gpt-4o","messages":[],"x":' + b"[" * 900 + b"]" * 900 + b"}"
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        {"request": {"set": [{"name": "x-a", "value": "body.x"}]}},
+        {"request": {"bodySet": [{"field": "y", "value": "body.x"}]}},
+        {"response": {"set": [{"name": "x-a", "value": "body.x"}]}},
+    ],
+    ids=["header", "field of the body", "header of the answer"],
+)
+async def test_what_is_nested_too_deeply_for_a_change_is_left_out(upstream, transform):
+    async with gateway(on_route(upstream.url, transform)) as gw:
+        answer = await ask(gw, body=DEEP)
+    assert (answer.status, header(answer, "x-a"), sent(upstream).header("x-a")) == (200, None, None)
+
+
+async def test_a_body_made_of_what_is_nested_too_deeply_is_refused(upstream):
+    async with gateway(on_route(upstream.url, {"request": {"body": "body.merge({'y': 1})"}})) as gw:
+        answer = await ask(gw, body=DEEP)
+    assert (answer.status, error_of(answer)["code"]) == (400, "transform_failed")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_request_that_fails_behind_its_answer_is_settled_once_and_lets_go(upstream, stream):
+    upstream.default(streamed("hel", "lo") if stream else chat("hello"))
+    doubled = b'{"model":"m","messages":[],"stream":%b,"x":1,"x":2}' % json.dumps(stream).encode()
+    config = on_route(upstream.url, {"response": {"set": [{"name": "x-a", "value": "body.x"}]}})
+    async with gateway(config) as gw:
+        answer = await ask(gw, body=doubled)
+        assert (answer.status, error_of(answer)["code"]) == (400, "duplicate_key")
+        assert (len(gw.recorder), endpoint_of(gw).in_flight) == (1, 0)
 
 
 async def test_answers_are_changed_by_the_route_and_then_by_the_gateway(upstream):
