@@ -25,5 +25,5 @@ def library_of(kind: type[Any]) -> ModuleType | None:
 
 @cache
 def body_class(library: ModuleType, mixin: type[Any], stream: str) -> type[Any]:
-    """Return ``mixin`` as a stream of ``library``, whose clients insist on their own class (``SyncByteStream``)."""
+    """Return ``mixin`` as a class of ``library``, whose clients insist on their own (``SyncByteStream``)."""
     return type(mixin.__name__, (mixin, getattr(library, stream)), {})

@@ -9,7 +9,7 @@ import httpx
 
 from llmgw_middleware.client.libraries import library_of
 from llmgw_middleware.client.port import Answering
-from llmgw_middleware.client.transports import AsyncGatewayTransport, GatewayTransport
+from llmgw_middleware.client.transports import transport_class
 from llmgw_middleware.client.who import identity_of
 
 BASE_URL = "http://llmgw"
@@ -37,8 +37,6 @@ def make_client(
             "such as openai.DefaultHttpxClient"
         )
     identity = identity_of(gateway, user, attributes=attributes, session_key=session_key)
-    transport: type[Any] = (
-        AsyncGatewayTransport if issubclass(kind, library.AsyncClient) else GatewayTransport
-    )
+    transport = transport_class(library, blocking=not issubclass(kind, library.AsyncClient))
     made: Any = kind
     return made(transport=transport(gateway, identity), base_url=BASE_URL, timeout=None)

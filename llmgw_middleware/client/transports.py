@@ -20,7 +20,7 @@ from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.observe.answer import request_id_of
 
 
-class GatewayTransport(httpx.BaseTransport):
+class Blocking:
     """Answers a blocking client's requests on the gateway's one event loop of the process.
 
     Usable from every thread, one with a running event loop included (which then waits), and after a fork. Nothing is
@@ -56,7 +56,11 @@ class GatewayTransport(httpx.BaseTransport):
         return _streamed(library, request, answered, body(thread, answered.stream, patience, request))
 
 
-class AsyncGatewayTransport(httpx.AsyncBaseTransport):
+class GatewayTransport(Blocking, httpx.BaseTransport):
+    """``Blocking`` as a transport of httpx."""
+
+
+class Asynchronous:
     """Answers an asynchronous client's requests on the running event loop.
 
     Closing it closes nothing: connections belong to the gateway, by event loop. It serves ``httpx.AsyncClient`` and
@@ -83,6 +87,19 @@ class AsyncGatewayTransport(httpx.AsyncBaseTransport):
             return _whole(library, request, answered)
         body = body_class(library, AsyncBody, "AsyncByteStream")
         return _streamed(library, request, answered, body(answered.stream, request))
+
+
+class AsyncGatewayTransport(Asynchronous, httpx.AsyncBaseTransport):
+    """``Asynchronous`` as a transport of httpx."""
+
+
+def transport_class(library: ModuleType, *, blocking: bool) -> type[Any]:
+    """Return the transport as a class of ``library``: clients of httpx2 refuse one that is derived from httpx."""
+    if library is httpx:
+        return GatewayTransport if blocking else AsyncGatewayTransport
+    if blocking:
+        return body_class(library, Blocking, "BaseTransport")
+    return body_class(library, Asynchronous, "AsyncBaseTransport")
 
 
 class Patience:

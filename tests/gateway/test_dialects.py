@@ -44,7 +44,13 @@ def events(*texts: str, stop: bool = True) -> list[bytes]:
         event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 2}),
         event("message_stop"),
     ]
-    begun = {"id": "msg_1", "model": "claude-x", "usage": {"input_tokens": 3, "output_tokens": 1}}
+    begun = {
+        "id": "msg_1",
+        "role": "assistant",
+        "model": "claude-x",
+        "content": [],
+        "usage": {"input_tokens": 3, "output_tokens": 1},
+    }
     return [
         event("message_start", message=begun),
         event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
