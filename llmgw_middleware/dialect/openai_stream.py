@@ -5,6 +5,8 @@ go on as well, unless something is held: order is kept. A chunk with a finish re
 ``[DONE]`` or the end, because errors are on record that came after it. What nobody may see is *dropped*: malformed
 events, and the usage chunk that the caller did not ask for.
 
+Most events of a stream differ in their text only. Those are recognised by their mould, whole chunks at once (``mould``).
+
 The end. ``finished`` is true once every choice that was seen has its finish reason. ``[DONE]`` ends the answer; a
 clean end without it is a success only after a finish, and then ``[DONE]`` is added. An answer of which nothing was
 said before ``[DONE]`` is truncated: proxies are known to send it after a failure of their own.
@@ -15,10 +17,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum, auto
+from math import inf
 from typing import Any
 
 import msgspec
 
+from llmgw_middleware.dialect.mould import Mould, mould_of
 from llmgw_middleware.dialect.openai_errors import fault_in_stream
 from llmgw_middleware.dialect.openai_usage import read_usage
 from llmgw_middleware.dialect.port import Piece
@@ -28,6 +32,9 @@ from llmgw_middleware.model.usage import Usage
 
 MAX_HELD = 64 * 1024
 """Bytes that are held after a finish; beyond them everything held goes on."""
+
+LESSON = 16
+"""Events that are read by the book before their mould is taken anew: a server may begin to word them otherwise."""
 
 DONE = b"data: [DONE]\n\n"
 """The terminator of a stream."""
@@ -79,16 +86,22 @@ _CONTENT = _Verdict.CONTENT  # a name of its own: it is looked up for every even
 
 
 class ChatTap:
-    """Reads one stream of chat completions; see the module for the rules. Implements ``port.StreamTap``."""
+    """Reads one stream of chat completions; see the module for the rules. Implements ``port.StreamTap``.
+
+    ``max_event``: bytes of an event. ``learn`` false has every event read by the book.
+    """
 
     __slots__ = (
         "_choices",
         "_held",
         "_held_content",
         "_held_size",
+        "_longest",
+        "_mould",
         "_said",
         "_show_usage",
         "_splitter",
+        "_unlike",
         "done",
         "fault",
         "finished",
@@ -97,7 +110,7 @@ class ChatTap:
         "usage",
     )
 
-    def __init__(self, *, show_usage: bool, max_event: int = MAX_EVENT) -> None:
+    def __init__(self, *, show_usage: bool, max_event: int = MAX_EVENT, learn: bool = True) -> None:
         self.fault: Fault | None = None
         self.finished = False
         self.done = False
@@ -111,6 +124,9 @@ class ChatTap:
         self._held: list[bytes] = []
         self._held_content = False
         self._held_size = 0
+        self._longest = max_event
+        self._mould: Mould | None = None
+        self._unlike = LESSON if learn else -inf
 
     def __repr__(self) -> str:
         state = "done" if self.done else "finished" if self.finished else "open"
@@ -124,6 +140,12 @@ class ChatTap:
 
     def feed(self, data: bytes) -> Sequence[Piece]:
         """Take bytes split anywhere; return what may go to the caller now. After ``done`` bytes are ignored."""
+        if (
+            self._mould is not None
+            and not (self._over or self._held or self._splitter.amid or len(data) > self._longest)
+            and self._mould.made(data)
+        ):
+            return (Piece(data, content=True),)
         if self._over:
             return ()
         try:
@@ -154,10 +176,11 @@ class ChatTap:
         """Sort the events; what goes on is one piece, content if any of it is."""
         out: list[bytes] = []
         content = False
+        told: bytes | None = None
         for event in events:
             verdict = self._judge(event)
             if verdict is _CONTENT:
-                content = True
+                content, told = True, event
                 if self._held:
                     self._move(out)
                 out.append(event)
@@ -165,7 +188,16 @@ class ChatTap:
                 content |= self._place(event, verdict, out)
                 if self._over:
                     break
+        if told is not None:
+            self._learn(told, len(events))
         return (Piece(b"".join(out), content),) if out else ()
+
+    def _learn(self, event: bytes, events: int) -> None:
+        """Take the mould of an event of content, once many came that were not of the mould before."""
+        self._unlike += events
+        if self._unlike >= LESSON:
+            self._unlike = 0
+            self._mould = mould_of(event)
 
     def _place(self, event: bytes, verdict: _Verdict, out: list[bytes]) -> bool:
         """Put an event where it belongs; returns whether content went out with it."""

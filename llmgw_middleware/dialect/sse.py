@@ -47,6 +47,11 @@ class Splitter:
     def __repr__(self) -> str:
         return f"<Splitter {self._size} bytes of an unfinished event>"
 
+    @property
+    def amid(self) -> bool:
+        """Whether an event has begun and not ended."""
+        return self._size > 0
+
     def feed(self, data: bytes) -> list[bytes]:
         """Return the events that are whole now. Raises EventTooLong; then nothing may be fed any more."""
         if self._parts:

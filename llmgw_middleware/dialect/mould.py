@@ -1,0 +1,131 @@
+"""Events of a stream that differ in their text only, recognised without decoding each of them.
+
+Servers make every content event of a stream from one mould: the same bytes before the text, and the same behind it.
+Once an event has been read by the book, those that come out of the same mould mean the same, and what is left to check
+is that a JSON string stands where its text stood. That is done for a whole chunk of events at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+_TEXTS = (b'"content":', b'"reasoning_content":', b'"arguments":')
+"""Fields that carry a piece of the answer; the first that an event has is its text."""
+
+_PADDING = b'"obfuscation":'
+"""OpenAI makes its events equally long by a field of random letters behind the text."""
+
+_KEY = 48
+"""Bytes before a text that tell events apart: as few as are searched for quickly."""
+
+_PROBES = ("a probe", "another")
+_one = msgspec.json.Decoder(list[str]).decode
+_two = msgspec.json.Decoder(list[tuple[str, str]]).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+class Mould:
+    """What the events of one stream have in common: ``parts`` are the bytes before, between and behind what varies."""
+
+    __slots__ = ("_between", "_head", "_joint", "_key", "_rest", "_tail")
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self._head, self._tail = parts[0], parts[-1]
+        self._between = parts[1] if len(parts) > 2 else None  # noqa: PLR2004 - there is a padding, too
+        self._key = self._head[-_KEY:]
+        self._joint = self._tail + self._head
+        self._rest = len(self._joint) - len(self._key)
+
+    def __repr__(self) -> str:
+        return f"<Mould {len(self._head)} + {len(self._tail)} bytes>"
+
+    def made(self, data: bytes) -> bool:
+        """Whether ``data`` is one event after the other out of this mould, and nothing else."""
+        head, tail = self._head, self._tail
+        if not (data.startswith(head) and data.endswith(tail)) or len(data) < len(head) + len(tail):
+            return False
+        texts = [data[len(head) : -len(tail)]]
+        if self._key in texts[0]:
+            # Each place of the key is one where an event ends and the next begins, or this is something else.
+            *texts, last = texts[0].split(self._key)
+            if data.count(self._joint) != len(texts):
+                return False
+            rest = self._rest
+            texts = [text[:-rest] for text in texts]
+            texts.append(last)
+        return self._are_strings(texts)
+
+    def _are_strings(self, texts: Sequence[bytes]) -> bool:
+        """Whether they are the insides of JSON strings. A line break, which none may hold, keeps them apart."""
+        try:
+            if self._between is None:
+                read = _one(b'["' + b'"\n,"'.join(texts) + b'"]')
+            else:
+                joined = b'"]\n,["'.join(texts).replace(self._between, b'"\n,"')
+                read = [text for text, _ in _two(b'[["' + joined + b'"]]')]
+            return len(read) == len(texts) and all(read)  # an empty text is no content
+        except _UNREADABLE:
+            return False
+
+
+def mould_of(event: bytes) -> Mould | None:
+    """Return the mould of an event that was read as content, or None if it has none that is certain.
+
+    It is tried out: with other texts in their places, and in no other way, the event must read the same.
+    """
+    if (
+        not event.startswith(b"data:")
+        or event.find(b"\n") != len(event) - 2
+        or b"\r" in event
+        or b"\\" in event
+    ):
+        return None
+    places = [_place(event, next((name for name in _TEXTS if name in event), b"?"), 0)]
+    if places[0] is None:
+        return None
+    if _PADDING in event:
+        places.append(_place(event, _PADDING, places[0][1]))
+    parts, start = [], 0
+    for place in places:
+        if place is None:
+            return None
+        parts.append(event[start : place[0]])
+        start = place[1]
+    parts.append(event[start:])
+    probes = _PROBES[: len(places)]
+    probed = b"".join(part + probe.encode() for part, probe in zip(parts, (*probes, ""), strict=True))
+    try:
+        was, now = (msgspec.json.decode(text.removeprefix(b"data:")) for text in (event, probed))
+    except _UNREADABLE:
+        return None
+    return Mould(parts) if _probed(was, now) == len(places) else None
+
+
+def _place(event: bytes, name: bytes, after: int) -> tuple[int, int] | None:
+    """Return where the text of a field begins and ends; None if it is no text, an empty one, or there several times."""
+    at = event.find(name, after)
+    if at < 0 or event.count(name) != 1:
+        return None
+    at += len(name)
+    at += event.startswith(b" ", at)
+    if not event.startswith(b'"', at):
+        return None
+    end = event.find(b'"', at + 1)
+    return (at + 1, end) if end > at + 1 else None
+
+
+def _probed(was: Any, now: Any) -> int:
+    """Return how many texts are probes now; minus many if anything else differs."""
+    if type(was) is type(now):
+        if isinstance(was, dict) and was.keys() == now.keys():
+            return sum(_probed(was[key], now[key]) for key in was)
+        if isinstance(was, list) and len(was) == len(now):
+            return sum(map(_probed, was, now))
+        if was == now:
+            return 0
+        if isinstance(was, str) and now in _PROBES:
+            return 1
+    return -1_000_000
