@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import Enum, auto
 
-from llmgw_middleware.dialect.port import Piece
 from llmgw_middleware.exchange.attempt import FINISH_GRACE, PINGS_UNTIL
 from llmgw_middleware.model.policy import Timeouts
 
@@ -24,7 +22,7 @@ class Silence(Enum):
 class Patience:
     """Watches one stream. ``finished``: its dialect's end was seen, and only a terminator is outstanding."""
 
-    __slots__ = ("_beat", "_beat_at", "_content", "_finished", "_heard", "_idle", "_total")
+    __slots__ = ("_beat", "_beat_at", "_content", "_finished", "_heard", "_idle", "_total", "until")
 
     def __init__(self, timeouts: Timeouts, *, now: float, beat: float | None = None) -> None:
         self._idle = timeouts.stream_idle or float("inf")
@@ -33,24 +31,21 @@ class Patience:
         self._heard = self._content = now
         self._beat_at = now + self._beat
         self._finished: float | None = None
+        self.until = min(self._limit(), self._beat_at)
+        """Until when to wait for more."""
 
-    def heard(self, pieces: Sequence[Piece], *, finished: bool, now: float) -> None:
-        """Note that the upstream sent something."""
+    def heard(self, *, content: bool, finished: bool, now: float) -> bool:
+        """Note that the upstream sent something; return whether a stream that keeps talking has had its whole time."""
         self._heard, self._beat_at = now, now + self._beat
-        if any(piece.content for piece in pieces):
+        if content:
             self._content = now
-        if finished and self._finished is None:
-            self._finished = now
-
-    def until(self) -> float:
-        """Return until when to wait for more."""
-        return (
-            self._finished + FINISH_GRACE if self._finished is not None else min(self._limit(), self._beat_at)
-        )
-
-    def exhausted(self, *, now: float) -> bool:
-        """Whether a stream that keeps talking has had its whole time."""
-        return now >= self._total and self._finished is None
+        if finished:
+            if self._finished is None:
+                self._finished = now
+            self.until = self._finished + FINISH_GRACE
+            return False
+        self.until = min(self._limit(), self._beat_at)
+        return now >= self._total
 
     def silence(self, *, now: float) -> Silence:
         """Say what it means that nothing came until now."""
@@ -59,6 +54,7 @@ class Patience:
         if now >= self._limit():
             return Silence.GIVEN_UP
         self._beat_at = now + self._beat
+        self.until = min(self._limit(), self._beat_at)
         return Silence.BEAT
 
     def _limit(self) -> float:

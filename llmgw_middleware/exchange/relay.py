@@ -51,7 +51,8 @@ class Relay:
         self._drain = drain
         self._stall = timeouts.caller_stall
         self._loop = asyncio.get_running_loop()
-        self._patience = Patience(timeouts, now=self._loop.time())
+        self._time = self._loop.time
+        self._patience = Patience(timeouts, now=self._time())
         self._at_end = False
         self._given: float | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -73,14 +74,23 @@ class Relay:
             raise GatewayError("The caller took nothing for too long.", code="caller_stalled")
         if self._ended is None or self._closing is not None:
             raise StopAsyncIteration
+        data, self._held = self._held, b""
         try:
-            data = await self._next()
+            while not data:
+                if self._interruption is not None or self._tap.fault is not None:
+                    data = await self._break_off()
+                    break
+                if self._tap.done:
+                    await self._finish()
+                    break
+                data = await self._hear()
         except BaseException:
             await self.aclose()
             raise
         if not data:
             raise StopAsyncIteration
-        self._watch_caller()
+        if self._stall is not None:
+            self._watch_caller(self._stall)
         return data
 
     async def aclose(self) -> None:
@@ -101,24 +111,11 @@ class Relay:
         if self._reader is not None:
             self._reader.cancel()
 
-    async def _next(self) -> bytes:
-        """Return the next bytes for the caller, or ``b""`` when all has been said."""
-        data, self._held = self._held, b""
-        while not data:
-            if self._interruption is not None:
-                return await self._break_off(self._interruption)
-            if self._tap.fault is not None:
-                return await self._break_off(error_for(self._tap.fault))
-            if self._tap.done:
-                return await self._finish()
-            data = await self._hear()
-        return data
-
     async def _hear(self) -> bytes:
         """Wait for the upstream once; return what that gives the caller, which may be nothing."""
-        task = self._reader = asyncio.current_task()
+        task = self._reader = asyncio.current_task(self._loop)
         try:
-            received = await self._reply.receive(self._patience.until())
+            received = await self._reply.receive(self._patience.until)
         except TimeoutError:
             return self._take_silence()
         except TransportError:
@@ -136,16 +133,19 @@ class Relay:
         return self._take(received)
 
     def _take(self, received: bytes) -> bytes:
-        now = self._loop.time()
-        pieces = self._tap.feed(received) if received else self._tap.close()
+        tap = self._tap
+        pieces = tap.feed(received) if received else tap.close()
         self._at_end = not received
-        self._patience.heard(pieces, finished=self._tap.finished, now=now)
-        if self._patience.exhausted(now=now):
-            self._tap.fault = Fault(kind=FaultKind.SILENT)
-        return b"".join(piece.data for piece in pieces) if len(pieces) != 1 else pieces[0].data
+        if len(pieces) == 1:
+            data, content = pieces[0].data, pieces[0].content
+        else:
+            data, content = b"".join(piece.data for piece in pieces), any(piece.content for piece in pieces)
+        if self._patience.heard(content=content, finished=tap.finished, now=self._time()):
+            tap.fault = Fault(kind=FaultKind.SILENT)
+        return data
 
     def _take_silence(self) -> bytes:
-        match self._patience.silence(now=self._loop.time()):
+        match self._patience.silence(now=self._time()):
             case Silence.FINISHED:
                 return b"".join(piece.data for piece in self._tap.close())
             case Silence.GIVEN_UP:
@@ -154,19 +154,21 @@ class Relay:
             case Silence.BEAT:
                 return _COMMENT if self._caller is not None else b""
 
-    async def _finish(self) -> bytes:
+    async def _finish(self) -> None:
         # Whatever happens now, the answer is complete; only the connection may not be fit for another.
         with contextlib.suppress(TimeoutError, TransportError):
             if not self._at_end:
-                await self._reply.receive(self._loop.time() + DRAIN)
+                await self._reply.receive(self._time() + DRAIN)
         await self._end("served", None)
-        return b""
 
-    async def _break_off(self, error: GatewayError) -> bytes:
+    async def _break_off(self) -> bytes:
         """Tell the caller of a failure after commit: an error event, and nothing that looks like an end.
 
         An answer without a dialect has no way to say it: raising makes the door cut the connection.
         """
+        error, fault = self._interruption, self._tap.fault
+        if error is None:
+            error = error_for(fault or Fault(kind=FaultKind.TRUNCATED))
         await self._end("truncated", error.error_code)
         if self._caller is None:
             raise error
@@ -192,17 +194,17 @@ class Relay:
         finally:
             ended(outcome, code)
 
-    def _watch_caller(self) -> None:
+    def _watch_caller(self, stall: float) -> None:
         """Note that the caller has been given something; one timer per stream looks whether it takes it."""
-        self._given = self._loop.time()
-        if self._watch is None and self._stall is not None and self._ended is not None:
-            self._watch = self._loop.call_later(self._stall, self._look_at_caller)
+        self._given = self._time()
+        if self._watch is None and self._ended is not None:
+            self._watch = self._loop.call_later(stall, self._look_at_caller)
 
     def _look_at_caller(self) -> None:
         self._watch = None
         if self._ended is None or self._stall is None:
             return
-        waited = 0.0 if self._given is None else self._loop.time() - self._given
+        waited = 0.0 if self._given is None else self._time() - self._given
         if waited < self._stall:
             self._watch = self._loop.call_later(self._stall - waited, self._look_at_caller)
         else:

@@ -307,7 +307,8 @@ class Answer:
     def on_body(self, data: bytes) -> None:
         """Keep what a chunk holds."""
         if not self._ended:
-            self._piece(data)
+            self._pieces.append(data)
+            self.buffered += len(data)
 
     def on_message_complete(self) -> None:
         """Note the end."""

@@ -56,33 +56,39 @@ class H1Reply:
         """Return the next bytes of the body, or ``b""`` at its end. See ``Reply``."""
         if self._fault is not None:
             raise type(self._fault)(*self._fault.args)
+        if self._ended and self._inflater is None:
+            return b""
         try:
-            if self._inflater is None:
-                return await self._receive(deadline)
-            return await self._inflated(self._inflater, deadline)
+            if self._inflater is not None:
+                return await self._inflated(self._inflater, deadline)
+            data = await self._open().body(self._answer, deadline)
         except TransportError as fault:
             self._fault = fault
             raise
+        if self._answer.complete:
+            self._note_end()
+        return data
 
     async def _inflated(self, inflater: Inflater, deadline: float) -> bytes:
         while not (plain := inflater.take()):
-            coded = await self._receive(deadline)
+            coded = b"" if self._ended else await self._open().body(self._answer, deadline)
+            self._note_end()
             if not coded:
                 inflater.finish()
                 return b""
             inflater.feed(coded)
         return plain
 
-    async def _receive(self, deadline: float) -> bytes:
-        if self._ended:
-            return b""
+    def _open(self) -> Connection:
         if self._connection is None:
             raise RuntimeError("this reply is closed: nothing can be received from it")
-        data = await self._connection.body(self._answer, deadline)
-        if self._answer.whole:
+        return self._connection
+
+    def _note_end(self) -> None:
+        """Let go of the connection once all of the body was taken."""
+        if self._answer.whole and not self._ended:
             self._ended = True
             self._let_go()
-        return data
 
     async def aclose(self) -> None:
         """Let go of the connection: kept alive if the body was read to its end, else closed. Idempotent."""
