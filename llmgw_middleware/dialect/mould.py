@@ -58,6 +58,11 @@ class Mould:
             texts.append(last)
         return self._are_strings(texts)
 
+    def last_end(self, data: bytes) -> int:
+        """Return where the last event that could be of this mould ends; 0 if there is none."""
+        at = data.rfind(self._tail)
+        return 0 if at < 0 else at + len(self._tail)
+
     def _are_strings(self, texts: Sequence[bytes]) -> bool:
         """Whether they are the insides of JSON strings. A line break, which none may hold, keeps them apart."""
         try:

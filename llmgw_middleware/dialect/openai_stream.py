@@ -33,6 +33,9 @@ from llmgw_middleware.model.usage import Usage
 MAX_HELD = 64 * 1024
 """Bytes that are held after a finish; beyond them everything held goes on."""
 
+OPENING = 4
+"""Events at the beginning of a stream that are read one by one: the role, and then the first that says something."""
+
 LESSON = 16
 """Events that are read by the book before their mould is taken anew: a server may begin to word them otherwise."""
 
@@ -140,14 +143,42 @@ class ChatTap:
 
     def feed(self, data: bytes) -> Sequence[Piece]:
         """Take bytes split anywhere; return what may go to the caller now. After ``done`` bytes are ignored."""
-        if (
-            self._mould is not None
-            and not (self._over or self._held or self._splitter.amid or len(data) > self._longest)
-            and self._mould.made(data)
-        ):
-            return (Piece(data, content=True),)
-        if self._over:
+        if self.done or self.fault is not None:
             return ()
+        mould = self._mould
+        if mould is None:
+            return self._begin(data)
+        if self._held or self._splitter.amid or len(data) > self._longest:
+            return self._go_on(data)
+        if mould.made(data):
+            return (Piece(data, content=True),)
+        end = mould.last_end(data)
+        if not mould.made(data[:end]):
+            return self._read(data)
+        return (Piece(data[:end], content=True), *self._read(data[end:]))
+
+    def _begin(self, data: bytes) -> Sequence[Piece]:
+        """Read the first events by the book, one by one, until those behind them may be known by their mould."""
+        pieces: list[Piece] = []
+        for _ in range(OPENING):
+            end = data.find(b"\n\n") + 2
+            if end in {1, len(data)}:
+                break  # there is no other event behind it
+            pieces += self._read(data[:end])
+            data = data[end:]
+            if self._mould is not None or self._over:
+                return [*pieces, *self.feed(data)]
+        return [*pieces, *self._read(data)] if pieces else self._read(data)
+
+    def _go_on(self, data: bytes) -> Sequence[Piece]:
+        """Read by the book; behind the end of an event that was cut others may be known by their mould again."""
+        end = data.find(b"\n\n") + 2
+        if end in {1, len(data)} or not self._splitter.amid:
+            return self._read(data)
+        return [*self._read(data[:end]), *self.feed(data[end:])]
+
+    def _read(self, data: bytes) -> Sequence[Piece]:
+        """Read by the book."""
         try:
             return self._run(self._splitter.feed(data))
         except EventTooLong as problem:

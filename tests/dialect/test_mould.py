@@ -97,8 +97,8 @@ def test_an_event_whose_text_is_not_certain_has_no_mould(odd: bytes) -> None:
 
 def told(tap: ChatTap, chunks: list[bytes]) -> tuple[object, ...]:
     """All that a tap makes of a stream."""
-    out = [(piece.data, piece.content) for chunk in chunks for piece in tap.feed(chunk)]
-    out += [(piece.data, piece.content) for piece in tap.close()]
+    fed = [*(tap.feed(chunk) for chunk in chunks), tap.close()]
+    out = [(b"".join(p.data for p in pieces), any(p.content for p in pieces)) for pieces in fed]
     return out, tap.fault, tap.finished, tap.done, tap.usage, tap.model, tap.malformed
 
 
