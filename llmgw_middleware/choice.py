@@ -11,6 +11,7 @@ from llmgw_middleware.facts import Facts
 from llmgw_middleware.match.sticky import key_reader
 from llmgw_middleware.model.backend import Backend
 from llmgw_middleware.model.decision import SplitChoice
+from llmgw_middleware.model.http import Header
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.policy import RetryRules, Timeouts
 from llmgw_middleware.model.route import Route, ValueTest
@@ -99,11 +100,12 @@ class Chooser:
         """Gather what all orders of the route have in common. Backends without an address have no leg."""
         route = self.route
         names = dict.fromkeys(e.name for target in self._reached() for e in target.endpoints)
+        sent = _side_headers(route, self._sides)
         return Terms(
             rewrite=route.rewrite,
             routing_fields=routing_fields,
             legs={
-                name: Leg(upstream, self._timeouts[name], upstream.backend.timeouts.read)
+                name: Leg(upstream, self._timeouts[name], upstream.backend.timeouts.read, sent.get(name, ()))
                 for name in names
                 if (upstream := upstreams.get(name)) is not None
             },
@@ -137,6 +139,16 @@ class Chooser:
         others = splitter.others(split.chosen) if self.route.fallback_sides else ()
         sides = (self._sides[split.chosen], *(self._sides[name] for name in others))
         return Choice((*sides, *self._fallback), split)
+
+
+def _side_headers(route: Route, sides: Targets) -> dict[str, tuple[Header, ...]]:
+    """Return the headers of a split's sides, by backend."""
+    return {
+        endpoint.name: tuple((name.lower().encode(), value.encode("latin-1")) for name, value in side.headers)
+        for side in route.split
+        if side.headers
+        for endpoint in sides[side.target].endpoints
+    }
 
 
 def _expected(facts: Facts) -> Usage:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from llmgw_middleware.config.conditions import ConditionReader
 from llmgw_middleware.config.expressions import ExpressionReader
 from llmgw_middleware.config.problem import Report
+from llmgw_middleware.config.sendable import sendable
 from llmgw_middleware.config.targets import Targets
 from llmgw_middleware.config.times import timeouts
 from llmgw_middleware.config.traffic import PerRoute, judge_budget, retry
@@ -146,7 +149,11 @@ class RouteReader:
 
     def _split(self, name: str, word: RouteWord) -> tuple[Side, ...]:
         sides = tuple(
-            Side(target=self._targets.refer(side.backend, side.at("backend")), weight=side.weight)
+            Side(
+                target=self._targets.refer(side.backend, side.at("backend")),
+                weight=side.weight,
+                headers=sendable(side.headers, partial(side.at, "headers"), self._report),
+            )
             for side in word.backends
         )
         if sides and not any(side.weight for side in sides):

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
 from llmgw_middleware.config.form import given_address, judge_form, judge_region, own_address
 from llmgw_middleware.config.problem import Report
+from llmgw_middleware.config.sendable import sendable
 from llmgw_middleware.config.times import timeouts
 from llmgw_middleware.config.traffic import retry
 from llmgw_middleware.config.tree import Items, Position, Scalar
 from llmgw_middleware.config.words.backend import BackendWord
-from llmgw_middleware.config.words.kinds import header_fault
 from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.dialect.provider import profile
 from llmgw_middleware.model.backend import Backend, Secret
 from llmgw_middleware.model.usage import Price
 
 _MEMBER_ONLY = frozenset({"name", "weight", "cost_per_token", "price", "priority"})
-_OURS = frozenset(
-    {
-        "connection", "content-length", "cookie", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
-        "transfer-encoding", "upgrade",
-    }
-)  # fmt: skip
-_UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
 class Definition:
@@ -152,18 +144,8 @@ class Definition:
             )
 
     def _headers(self, report: Report) -> tuple[tuple[str, str], ...]:
-        headers: dict[str, str] = self._value("headers")
-        for name, value in headers.items():
-            at = self._home("headers").at("headers", name)
-            if fault := header_fault(name):
-                report.error("bad_header", at, fault)
-            elif name.lower() in _OURS:
-                report.error("bad_header", at, f'The header "{name}" is the connection\'s own business.')
-            elif _UNSENDABLE.search(value):
-                report.error(
-                    "bad_header", at, f'The value of "{name}" holds a character that no header can carry.'
-                )
-        return tuple(headers.items())
+        home = self._home("headers")
+        return sendable(self._value("headers"), lambda name: home.at("headers", name), report)
 
 
 def _given(word: Word) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from llmgw_middleware.dialect.port import (
     Receipt,
     StreamTap,
 )
-from llmgw_middleware.exchange.headers import JSON, media_type
+from llmgw_middleware.exchange.headers import JSON, media_type, over
 from llmgw_middleware.exchange.hold import Hold
 from llmgw_middleware.exchange.order import Leg, Order
 from llmgw_middleware.exchange.upstream import Upstream
@@ -101,7 +101,7 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
     worded = _worded(order, leg.upstream)
     if worded.outgoing.answer is not None:
         return Whole(200, JSON_HEADERS, worded.outgoing.answer)
-    call = worded.call(order, leg.upstream, key_index)
+    call = worded.call(order, leg, key_index)
     credential = leg.upstream.credentials[key_index]
     try:
         if credential is not None:
@@ -128,16 +128,18 @@ class _Worded:
     talk: Conversation
     outgoing: Outgoing
 
-    def call(self, order: Order, upstream: Upstream, key_index: int) -> Call:
+    def call(self, order: Order, leg: Leg, key_index: int) -> Call:
         """Address it."""
         request = order.sent or order.facts.request
-        call = upstream.call(
+        call = leg.upstream.call(
             self.outgoing,
             request,
             operation=order.operation,
             rewrite_path=order.terms.rewrite.path_for(request.path),
             key_index=key_index,
         )
+        if leg.headers:
+            call.headers = over(leg.headers, call.headers)
         if order.edit is not None:
             call.headers = order.edit(call.headers)
         return call

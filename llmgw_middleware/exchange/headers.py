@@ -46,3 +46,9 @@ def media_type(headers: Iterable[Header]) -> bytes:
         if name == b"content-type":
             return value.partition(b";")[0].strip().lower()
     return b""
+
+
+def over(first: tuple[Header, ...], second: tuple[Header, ...]) -> tuple[Header, ...]:
+    """Return both, but of ``second`` only what ``first`` does not name."""
+    named = {name for name, _ in first}
+    return (*first, *(header for header in second if header[0] not in named))

@@ -20,11 +20,15 @@ from llmgw_middleware.policy.pool import Target
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A backend as one route uses it: ``timeouts`` are the route's laid over the backend's; ``read`` is its own."""
+    """A backend as one route uses it: ``timeouts`` are the route's laid over the backend's; ``read`` is its own.
+
+    ``headers`` are those of its side of a split.
+    """
 
     upstream: Upstream
     timeouts: Timeouts
     read: float | None
+    headers: tuple[Header, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from llmgw_middleware.dialect.provider import Profile, profile_of
 from llmgw_middleware.dialect.registry import conversation
 from llmgw_middleware.dialect.terms import TermsOf
 from llmgw_middleware.exchange.authority import credentials_of
+from llmgw_middleware.exchange.headers import over
 from llmgw_middleware.model.backend import Backend
 from llmgw_middleware.model.http import Header, Request
 from llmgw_middleware.transport.port import Call
@@ -51,7 +52,7 @@ class Upstream:
         self._path = parts.path.rstrip("/")
         own = tuple((name.lower().encode(), value.encode()) for name, value in backend.headers)
         self._headers = tuple(
-            _over(own, (*_OURS, *provider.authorization(key))) for key in backend.api_keys or (None,)
+            over(own, (*_OURS, *provider.authorization(key))) for key in backend.api_keys or (None,)
         )
         self._known: dict[tuple[int, tuple[Header, ...]], tuple[Header, ...]] = {}
         means = _means(backend, provider)
@@ -95,7 +96,7 @@ class Upstream:
         """Return our headers and those of a request, which are the same few most of the time."""
         known = self._known.get((key_index, headers))
         if known is None:
-            known = _over(self._headers[key_index], headers)
+            known = over(self._headers[key_index], headers)
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[key_index, headers] = known
@@ -126,9 +127,3 @@ def _means(backend: Backend, profile: Profile) -> Means:
         learn=lambda model, request, counted: estimator.learn(model, Size(*measured(request)), counted),
         max_event=backend.max_event_size,
     )
-
-
-def _over(first: tuple[Header, ...], second: tuple[Header, ...]) -> tuple[Header, ...]:
-    """Return both, but of ``second`` only what ``first`` does not name."""
-    named = {name for name, _ in first}
-    return (*first, *(header for header in second if header[0] not in named))

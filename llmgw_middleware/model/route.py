@@ -71,11 +71,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One side of a split: a backend or pool, and its relative weight. ``name`` is a canary's or a variant's."""
+    """One side of a split: a backend or pool, and its relative weight.
+
+    ``name`` is a canary's or a variant's; ``headers`` are set on what goes to this side.
+    """
 
     target: str
     weight: float
     name: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,6 +172,15 @@ async def test_weights_are_kept_over_many_requests(services):
     assert abs(shares["infra-backend-v1"] / DRAWS - 0.7) < 0.08
 
 
+async def test_each_side_of_a_split_is_sent_its_own_headers(services):
+    case = weighted("httproute-request-header-modifier-backend-weights")
+    async with running(case, services) as gateway:
+        for _ in range(30):
+            await ask(gateway, case.row["Request"])
+    assert len(services.asked()) == 30
+    assert all(seen.header("backend") == name for name, seen in services.asked())
+
+
 def test_what_is_left_out_is_known_by_name():
     fixture_path(FOLDER)
     assert all((FIXTURES / FOLDER / f"{name}.json").exists() for name in LEFT_OUT)

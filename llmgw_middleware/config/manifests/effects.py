@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from llmgw_middleware.config.manifests.transforms import lay_headers
 from llmgw_middleware.config.node import Node
-from llmgw_middleware.config.tree import Scalar, Table
+from llmgw_middleware.config.tree import Position, Scalar, Table
 from llmgw_middleware.config.writing import items, put_first, table, value
 
 _NEVER = "24h"
@@ -35,6 +35,22 @@ def lay_filters(filters: Iterable[Node], route: Table, mirror_to: list[tuple[Nod
             one.leave_out("requestRedirect")
         else:
             one.wrong("type", "a filter of the Gateway API")
+
+
+def headers_of_side(filters: Iterable[Node], at: Position) -> Table:
+    """Return the headers that filters of one side of a split set. Other filters hold for whole rules only."""
+    made = table(at)
+    for one in filters:
+        changes = one.node("requestHeaderModifier")
+        if one.text("type") != "RequestHeaderModifier" or changes is None:
+            one.leave_out("type", why="is no filter that one side of a split can have here")
+            continue
+        for put in (*changes.nodes("add"), *changes.nodes("set")):
+            name, text = put.scalar("name"), put.scalar("value")
+            if name is not None and text is not None:
+                made.put(name.text, text, name.at)
+        changes.skip("remove")  # of a caller's headers only those that a dialect knows cross at all
+    return made
 
 
 def redirects(filters: Iterable[Node]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from llmgw_middleware.config.manifests.effects import (
+    headers_of_side,
     lay_filters,
     lay_retry,
     lay_times,
@@ -121,12 +122,16 @@ class RouteWriter:
         if redirects(rule.node.nodes("filters")):
             return _refuse(route, *_REDIRECT, rule.node.at())
         weights: dict[str, float] = {}
-        for ref in rule.node.nodes("backendRefs"):
+        sent: dict[str, Table] = {}
+        refs = rule.node.nodes("backendRefs")
+        for ref in refs:
             one = referred(ref, rule.route.namespace)
             weight = ref.whole("weight")
             if one is not None:
                 name = self._names.of(one)
                 weights[name] = weights.get(name, 0) + (1 if weight is None else weight)
+                if len(refs) > 1 and (headers := headers_of_side(ref.nodes("filters"), ref.at())):
+                    sent.setdefault(name, headers)
         at = rule.node.at("backendRefs")
         if not any(weights.values()):
             return _refuse(route, *_NO_BACKEND, at)
@@ -135,7 +140,8 @@ class RouteWriter:
             route.put("backend", value(name, at), at)
             return None
         sides = [
-            table(at, backend=value(name, at), weight=value(weight, at)) for name, weight in weights.items()
+            table(at, backend=value(name, at), weight=value(weight, at), headers=sent.get(name))
+            for name, weight in weights.items()
         ]
         route.put("backends", items(at, sides), at)
         put_first(route, "sticky", value("none", at))

@@ -82,6 +82,11 @@ class SideWord(Word):
 
     backend: Annotated[Name, Field(description="A backend or pool, or an address.")]
     weight: Annotated[Weight, Field(description="Its share, relative to the other sides' weights.")] = 1.0
+    headers: Annotated[
+        dict[str, Text],
+        Field(default_factory=dict, description="Set on what is sent to this side."),
+        Manual(kind="mapping of name to value"),
+    ]
 
 
 class RespondWord(Word):
