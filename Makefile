@@ -4,7 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_PORT ?= 8000
 
-.PHONY: demo demo-flask demo-fastapi test matrix lint types bench bench-full format clean
+# make node-clients: what the tests of clients for Node need; without it they are skipped.
+.PHONY: demo demo-flask demo-fastapi test node-clients matrix lint types bench bench-full format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: pyproject.toml
@@ -23,6 +24,9 @@ demo-fastapi: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest
+
+node-clients:
+	npm install --prefix tests/clients/node --no-package-lock --no-audit --no-fund --loglevel=error
 
 matrix: $(VENV)/.ready
 	$(BIN)/python tests/matrix/run.py $(WORDS)
