@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llmgw_middleware.attributes import AttributeReader
+from llmgw_middleware.callables import function_named
 from llmgw_middleware.cel.program import compile_expression
 from llmgw_middleware.cel.variables import REPLY
 from llmgw_middleware.choice import Chooser
@@ -19,12 +20,14 @@ from llmgw_middleware.config.settings import ProcessSettings
 from llmgw_middleware.control import Control, run_folder
 from llmgw_middleware.errors import ConfigError
 from llmgw_middleware.exchange.upstream import Upstream
+from llmgw_middleware.flags import Flags, Lookup
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.geo import Locator
 from llmgw_middleware.health import Beside, Checker
 from llmgw_middleware.match.paths import Interceptor
-from llmgw_middleware.match.routing import changes_in, expressions_of, routing_fields
+from llmgw_middleware.match.routing import changes_in, expressions_of, flags_asked, routing_fields
 from llmgw_middleware.match.table import RouteTable
+from llmgw_middleware.mirroring import mirror_of
 from llmgw_middleware.model.backend import Backend, HealthCheck, Pool
 from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.plan import IdentityRules, Plan
@@ -37,8 +40,10 @@ from llmgw_middleware.policy.condition import Condition
 from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.health import HealthVerdict
 from llmgw_middleware.policy.pool import Target
+from llmgw_middleware.policy.split import Dial
 from llmgw_middleware.rollouts.standings import Standings
 from llmgw_middleware.rollouts.trials import Listener, Rollouts
+from llmgw_middleware.shadow import Mirror
 from llmgw_middleware.shaping import Prelude, Shaping
 from llmgw_middleware.snapshot import Snapshot
 from llmgw_middleware.transport.environment import EnvironmentTransport, proxies_of
@@ -55,7 +60,8 @@ class Extensions:
 
     ``accept`` sees every plan before it is used, at the start and at each reload, and may raise ConfigError: a host
     that cannot take new paths while it runs says so there. ``standings`` keeps where canaries stand (default: in
-    memory); ``on_change`` are called with every ``Change`` of one, each on a thread of its own.
+    memory); ``on_change`` are called with every ``Change`` of one, each on a thread of its own;
+    ``flags`` looks feature flags up (default: the function that ``flags.lookup`` names).
     """
 
     transport: Callable[[], Transport] | None = None
@@ -63,6 +69,7 @@ class Extensions:
     rng: random.Random | None = None
     standings: Standings | None = None
     on_change: tuple[Listener, ...] = ()
+    flags: Lookup | None = None
     accept: Callable[[Plan], None] | None = None
 
 
@@ -93,6 +100,7 @@ def build_gateway(
             before,
             standings=extra.standings,
             listeners=extra.on_change,
+            flags=_lookup(extra.flags, plan),
         )
         try:
             snapshot.locator.open()
@@ -110,6 +118,15 @@ def build_gateway(
     )
 
 
+def _lookup(given: Lookup | None, plan: Plan) -> Lookup | None:
+    if given is not None or plan.flag_lookup is None:
+        return given
+    try:
+        return function_named(plan.flag_lookup, key="flags.lookup")
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def load_plan(source: Source, env: Mapping[str, str], *, serving: bool = True) -> Plan:
     """Load ``source``; raises ConfigError if it has errors. ``serving`` false lets backends be only named."""
     loaded = load(source, env=env, serving=serving)
@@ -125,10 +142,12 @@ def build_snapshot(
     *,
     standings: Standings | None = None,
     listeners: tuple[Listener, ...] = (),
+    flags: Lookup | None = None,
 ) -> Snapshot:
     """Compile ``plan``; raises ConfigError. Backends that are as they were ``before`` keep their condition.
 
     Canaries and experiments go on likewise; ``standings`` keeps where they stand, ``listeners`` hear of changes.
+    ``flags`` looks flags up.
 
     Backends without an address get no upstream: such a snapshot can be explained only.
     """
@@ -142,22 +161,21 @@ def build_snapshot(
     _time(conditions, targets.values())
     prices = _prices(plan)
     routing = routing_fields(plan)
+    asked = flags_asked(plan)
     rollouts = Rollouts(
         plan,
         before=None if before is None else before.rollouts,
         standings=standings,
         listeners=listeners,
     )
+    compiled = partial(_chooser, plan=plan, prices=prices, upstreams=upstreams, routing_fields=routing)
+    former = {} if before is None else before.choosers
     choosers = {
-        route.name: Chooser(
+        route.name: compiled(
             route,
             targets,
-            plan,
-            prices,
-            upstreams,
-            shaping=_shaping(route, plan),
             dial=None if route.trial is None else rollouts.dial(route.trial),
-            routing_fields=routing,
+            mirror=mirror_of(route, plan, compiled, former.get(route.name)),
         )
         for route in plan.routes
         if route.answer is None
@@ -172,8 +190,9 @@ def build_snapshot(
         prices=prices,
         locator=Locator(plan.geography, plan.trusted_proxies),
         attributes=_attributes(plan.identity),
-        checkers=(*_checkers(plan, targets, upstreams), *_tended(rollouts)),
+        checkers=(*_checkers(plan, targets, upstreams), *_tended(rollouts, choosers)),
         rollouts=rollouts,
+        flags=None if flags is None or not asked else Flags(asked, flags),
         uses_identity=plan.identity.require
         or any(_asks_who(route) for route in plan.routes)
         or any(map(_about_who, (*changes_in(plan.before_routing), *changes_in(plan.on_answers)))),
@@ -181,8 +200,34 @@ def build_snapshot(
     )
 
 
-def _tended(rollouts: Rollouts) -> tuple[Beside, ...]:
-    return (rollouts, Control(rollouts, run_folder(os.environ))) if rollouts else ()
+def _tended(rollouts: Rollouts, choosers: Mapping[str, Chooser]) -> tuple[Beside, ...]:
+    mirrors = {name: chooser.mirror for name, chooser in choosers.items() if chooser.mirror is not None}
+    control = (Control(rollouts, mirrors, run_folder(os.environ)),) if rollouts or mirrors else ()
+    return (*((rollouts,) if rollouts else ()), *control)
+
+
+def _chooser(
+    route: Route,
+    targets: Mapping[str, Target],
+    *,
+    plan: Plan,
+    prices: Mapping[tuple[str, str], Price],
+    upstreams: Mapping[str, Upstream],
+    routing_fields: frozenset[str],
+    dial: Dial | None = None,
+    mirror: Mirror | None = None,
+) -> Chooser:
+    return Chooser(
+        route,
+        targets,
+        plan,
+        prices,
+        upstreams,
+        shaping=_shaping(route, plan),
+        dial=dial,
+        mirror=mirror,
+        routing_fields=routing_fields,
+    )
 
 
 def _shaping(route: Route, plan: Plan) -> Shaping | None:

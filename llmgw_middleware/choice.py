@@ -19,6 +19,7 @@ from llmgw_middleware.model.usage import Price, Usage
 from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.split import Dial, Splitter
+from llmgw_middleware.shadow import Mirror
 from llmgw_middleware.shaping import Shaping
 
 Targets = Mapping[str, Target]
@@ -42,7 +43,7 @@ class Chooser:
     """A route's targets. ``offered`` are the models that its callers may be shown, ``terms`` what its orders share.
 
     ``shaping`` is what the route does to requests and answers, None for nothing. ``dial`` holds the split of a route
-    that a canary or experiment divides.
+    that a canary or experiment divides, ``mirror`` says what is copied to whom.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Chooser:
         *,
         shaping: Shaping | None = None,
         dial: Dial | None = None,
+        mirror: Mirror | None = None,
         routing_fields: frozenset[str] = frozenset(),
     ) -> None:
         backends, gateway = plan.backends, plan.timeouts
@@ -72,6 +74,7 @@ class Chooser:
         self._prices = prices
         self.read = route.timeouts.over(gateway).read
         self.shaping = shaping
+        self.mirror = mirror
         self.terms = self._terms(upstreams, routing_fields)
 
     def __repr__(self) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from llmgw_middleware.policy.rollout import Change, Refused
 from llmgw_middleware.rollouts.trials import Rollouts
+from llmgw_middleware.shadow import Mirror, mirrors_shown
 
 log = logging.getLogger("llmgw")
 
@@ -46,8 +47,9 @@ def run_folder(env: Mapping[str, str]) -> Path:
 class Control:
     """Answers the commands of one process."""
 
-    def __init__(self, rollouts: Rollouts, folder: Path) -> None:
+    def __init__(self, rollouts: Rollouts, mirrors: Mapping[str, Mirror], folder: Path) -> None:
         self._rollouts = rollouts
+        self._mirrors = mirrors
         self._folder = folder
 
     def __repr__(self) -> str:
@@ -76,6 +78,8 @@ class Control:
                 return {"ok": True, "pid": os.getpid(), "canaries": self._rollouts.canaries()}
             case "experiments":
                 return {"ok": True, "pid": os.getpid(), "experiments": self._rollouts.experiments()}
+            case "mirrors":
+                return {"ok": True, "pid": os.getpid(), "mirrors": mirrors_shown(self._mirrors)}
             case "pause" | "resume" | "promote" | "rollback" as verb if isinstance(name, str):
                 return self._change(verb, name)
             case other:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -143,16 +143,17 @@ def explain(
     chance: float,
     now: float = 0.0,
     country: str | None = None,
+    flags: Collection[str] = (),
 ) -> Explanation:
     """Decide about ``request`` as the gateway would, and keep every reason.
 
     ``chance`` in [0, 1) stands for luck, ``now`` (seconds since 1970) for the time, ``country`` (upper case) for where
-    the caller is. A request without a body
-    is explained as far as its path, headers and caller go.
+    the caller is; ``flags`` are the feature flags that are on. A request without a body is explained as far as its path,
+    headers and caller go.
     """
     locator = snapshot.locator
     where = locator if country is None else _Elsewhere(locator, country)
-    world = World(now=lambda: now, chance=lambda: chance)
+    world = World(now=lambda: now, chance=lambda: chance, flag=lambda name, _: name in flags)
     facts = Facts(request, identity, where, world=world)
     if not snapshot.intercepted.covers(request.path):
         return Explanation(outcome="pass", identity=identity, place=facts.place)

@@ -146,6 +146,10 @@ class Gateway:
         """The canaries and experiments in force: their figures, and what a person may decide about them."""
         return self._snapshot.rollouts
 
+    def mirrors(self) -> dict[str, dict[str, Any]]:
+        """Return what became of the copies of each route that has a ``mirror``, as plain values."""
+        return self._snapshot.mirrors()
+
     def signal(
         self,
         name: str,
@@ -286,7 +290,10 @@ class _Passage:
         self.decision.identity = identity
         if self._snapshot.plan.identity.require and not identity.authenticated:
             raise AuthError("Log in first: this gateway serves no anonymous callers.")
-        return self._snapshot.facts(self._request, identity, self._snapshot.locator, self._world)
+        world, flags = self._world, self._snapshot.flags
+        if flags is not None:
+            world = replace(world, flag=await flags.ask(identity))
+        return self._snapshot.facts(self._request, identity, self._snapshot.locator, world)
 
     def select(self, facts: Facts) -> Selection:
         """Find the first rule whose every condition holds."""
@@ -345,6 +352,8 @@ class _Passage:
             sent=None if facts.request is self._request else replace(self._request, body=facts.request.body),
             edit=None if shaped is None else shaped.edits.over,
         )
+        if chooser.mirror is not None and self._chance() < chooser.mirror.share:
+            bound.shadow.offer(chooser.mirror, order)
         answer = await bound.exchange.run(order)
         if shaping is None or shaped is None:
             return answer

@@ -11,6 +11,7 @@ from llmgw_middleware.exchange.loop import Exchange
 from llmgw_middleware.exchange.relay import Relay
 from llmgw_middleware.health import Beside, start
 from llmgw_middleware.observe.ids import RequestIds
+from llmgw_middleware.shadow import Shadow
 from llmgw_middleware.transport.port import Transport
 
 
@@ -19,12 +20,13 @@ class Bound:
 
     def __init__(
         self,
-        transport: Transport,
+        make_transport: Callable[[], Transport],
         *,
         chance: Callable[[], float],
         watch: Callable[[], Coroutine[None, None, None]] | None,
     ) -> None:
-        self.transport = transport
+        self.transport = transport = make_transport()
+        self.shadow = Shadow(make_transport, chance=chance)
         self._standing = [] if watch is None else [asyncio.create_task(watch(), name="watch configuration")]
         self.clock = asyncio.get_running_loop().time
         self.ids = RequestIds()
@@ -55,6 +57,7 @@ class Bound:
         for task in self._standing:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.shadow.aclose()
         await self.transport.aclose()
 
     def _stop(self) -> list[asyncio.Task[None]]:
@@ -92,7 +95,7 @@ class Loops:
         bound = self._bound.get(loop)
         if bound is None:
             self._bound = {known: part for known, part in self._bound.items() if not known.is_closed()}
-            bound = self._bound[loop] = Bound(self._make(), chance=self._chance, watch=self._watch)
+            bound = self._bound[loop] = Bound(self._make, chance=self._chance, watch=self._watch)
         return bound
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -66,6 +66,14 @@ class Mirror:
     terms: Terms
     share: float
     seen: Mirrored
+
+
+def mirrors_shown(mirrors: Mapping[str, Mirror]) -> dict[str, dict[str, Any]]:
+    """Return what became of the copies, by route, as plain values."""
+    return {
+        route: {"backend": mirror.target.name, "share": mirror.share, **mirror.seen.as_dict()}
+        for route, mirror in mirrors.items()
+    }
 
 
 class Shadow:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from llmgw_middleware.attributes import AttributeReader
 from llmgw_middleware.choice import Chooser
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.facts import Facts, Locates
+from llmgw_middleware.flags import Flags
 from llmgw_middleware.geo import Locator
 from llmgw_middleware.health import Beside
 from llmgw_middleware.match.paths import Interceptor
@@ -21,6 +23,7 @@ from llmgw_middleware.model.usage import Price
 from llmgw_middleware.model.world import World
 from llmgw_middleware.policy.condition import Condition
 from llmgw_middleware.rollouts.trials import Rollouts
+from llmgw_middleware.shadow import mirrors_shown
 from llmgw_middleware.shaping import Prelude
 
 
@@ -30,7 +33,8 @@ class Snapshot:
 
     ``conditions`` are the backends' by name: those of backends that did not change go over into the next snapshot.
     ``prices`` are by target and backend; ``uses_identity`` says whether any rule needs to know who calls;
-    ``prelude`` is what happens to every request before routing; ``rollouts`` are the canaries and experiments.
+    ``prelude`` is what happens to every request before routing; ``rollouts`` are the canaries and experiments;
+    ``flags`` asks for feature flags, None where no rule does.
     """
 
     plan: Plan
@@ -46,11 +50,16 @@ class Snapshot:
     rollouts: Rollouts
     uses_identity: bool
     prelude: Prelude | None = None
+    flags: Flags | None = None
 
     def facts(self, request: Request, identity: Identity, locate: Locates, world: World) -> Facts:
         """Return what rules see of a request: what it says, and what the transform before routing makes of it."""
         facts = Facts(request, identity, locate, world=world)
         return facts if self.prelude is None else self.prelude.view(facts)
+
+    def mirrors(self) -> dict[str, dict[str, Any]]:
+        """Return what became of the copies of each route that has a ``mirror``, as plain values."""
+        return mirrors_shown({name: c.mirror for name, c in self.choosers.items() if c.mirror is not None})
 
     @property
     def failures(self) -> dict[str, int]:

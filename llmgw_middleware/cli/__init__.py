@@ -18,6 +18,7 @@ COMMANDS = (
     "explain",
     "import",
     "init",
+    "mirror",
     "mock",
     "schema",
     "serve",

@@ -91,8 +91,8 @@ def text(name: str, canary: dict[str, Any], pid: int) -> str:
     for side in ("stable", "canary"):
         seen = canary["sides"][side]
         cells = (
-            f"{seen['requests']:>10}{_percent(seen['errorRate']):>10}{_seconds(seen['p50']):>10}"
-            f"{_seconds(seen['p90']):>10}"
+            f"{seen['requests']:>10}{percent(seen['errorRate']):>10}{seconds(seen['p50']):>10}"
+            f"{seconds(seen['p90']):>10}"
         )
         lines.append(f"  {side:<8}{cells}  {canary[side]}")
     lines += [f"  {_finding(finding)}" for finding in canary["findings"]]
@@ -100,7 +100,7 @@ def text(name: str, canary: dict[str, Any], pid: int) -> str:
 
 
 def _finding(finding: dict[str, Any]) -> str:
-    shown = _seconds if "latency" in finding["rule"] else _percent
+    shown = seconds if "latency" in finding["rule"] else percent
     values = [shown(finding[key]) for key in ("canary", "stable", "limit")]
     return (
         f"{finding['rule']}: {values[0]} (stable {values[1]}, limit {values[2]}), "
@@ -108,11 +108,13 @@ def _finding(finding: dict[str, Any]) -> str:
     )
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """Return a share as people read it."""
     return "-" if value is None else f"{value * 100:.3g} %"
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
+    """Return a time as people read it."""
     if value is None:
         return "-"
     return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"

@@ -48,6 +48,14 @@ def add(commands: Any) -> None:
     words.add_argument(
         "--country", metavar="CODE", type=_country, help="where the caller is, ISO 3166 alpha-2"
     )
+    words.add_argument(
+        "--flag",
+        dest="flags",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a feature flag that is on; the others are off",
+    )
     words.add_argument("--seed", type=int, metavar="N", help="makes what chance decides repeatable")
     words.add_argument("--json", action="store_true", help="print one JSON object")
     words.set_defaults(run=run, who=described)
@@ -74,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         chance=random.Random(arguments.seed).random(),  # noqa: S311 - a dry run's luck
         now=time.time(),
         country=arguments.country,
+        flags=arguments.flags,
     )
     print(json.dumps(told.as_dict(), indent=2, ensure_ascii=False) if arguments.json else text(asked, told))
     return 0

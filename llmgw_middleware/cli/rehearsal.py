@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -85,6 +86,8 @@ class _Rehearsal:
             self._identity,
             chance=self._rng.random(),
             country=self._case.country,
+            flags=self._case.flags,
+            now=time.time() if self._case.at is None else self._case.at,
         )
 
     def _differences(self, told: Explanation) -> Iterator[str]:

@@ -14,7 +14,7 @@ from llmgw_middleware.config.times import timeouts
 from llmgw_middleware.config.traffic import PerRoute, breaker, retry
 from llmgw_middleware.config.trials import TrialReader, routes_tried
 from llmgw_middleware.config.words.configuration import Configuration
-from llmgw_middleware.config.words.gateway import IdentityWord
+from llmgw_middleware.config.words.gateway import FlagsWord, IdentityWord
 from llmgw_middleware.model.plan import Geography, IdentityRules, Plan
 from llmgw_middleware.model.policy import DEFAULT_RETRY, DEFAULT_TIMEOUTS
 
@@ -64,10 +64,17 @@ def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> 
         ),
         before_routing=before_routing,
         on_answers=on_answers,
+        flag_lookup=_flag_lookup(words.flags, report),
         canaries=canaries,
         experiments=experiments,
         sources=sources,
     )
+
+
+def _flag_lookup(word: FlagsWord, report: Report) -> str | None:
+    if word.lookup is not None and not (":" in word.lookup and _ATTRIBUTE_PATH.fullmatch(word.lookup)):
+        report.error("bad_value", word.at("lookup"), '"lookup" takes a function as module:function.')
+    return word.lookup
 
 
 def _identity(word: IdentityWord, report: Report) -> IdentityRules:

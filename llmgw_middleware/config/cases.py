@@ -21,7 +21,8 @@ class Case:
 
     ``expect`` holds what was written of ``outcome``, ``route``, ``backend``, ``pool``, ``model``, ``side``, ``plan``,
     ``status`` and ``code``; ``shares`` the share of ``users`` callers that each side should get, give or take
-    ``tolerance`` (None: three standard deviations). ``curl`` is a command that says all of the request.
+    ``tolerance`` (None: three standard deviations). ``curl`` is a command that says all of the request; ``flags`` are on, and the time is ``at``
+    (seconds since 1970; None: now).
     """
 
     name: str
@@ -35,6 +36,8 @@ class Case:
     session: str | None = None
     ip: str | None = None
     country: str | None = None
+    flags: tuple[str, ...] = ()
+    at: float | None = None
     users: int = 10_000
     tolerance: float | None = None
     expect: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +73,8 @@ def _case(number: int, word: CaseWord, report: Report) -> Case:
         session=word.session,
         ip=word.ip,
         country=word.country,
+        flags=word.flags,
+        at=word.time,
         users=word.users,
         tolerance=word.tolerance,
         expect=said,

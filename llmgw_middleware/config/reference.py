@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from llmgw_middleware.config.unavailable import KEYS, SHAPES, VALUES
+from llmgw_middleware.config.unavailable import KEYS, VALUES
 from llmgw_middleware.config.words.backend import (
     BackendWord,
     HealthCheckWord,
@@ -23,10 +23,17 @@ from llmgw_middleware.config.words.backend import (
 )
 from llmgw_middleware.config.words.condition import Conditions, PathForm, Presence, TextForm, ValueForm
 from llmgw_middleware.config.words.configuration import Configuration
-from llmgw_middleware.config.words.gateway import GatewayWord, GeoWord, IdentityWord
+from llmgw_middleware.config.words.gateway import FlagsWord, GatewayWord, GeoWord, IdentityWord
 from llmgw_middleware.config.words.kinds import Manual
 from llmgw_middleware.config.words.quirks import CapabilitiesWord, QuirksWord
-from llmgw_middleware.config.words.route import RespondWord, RewriteWord, RouteWord, SideWord, StreamWord
+from llmgw_middleware.config.words.route import (
+    MirrorWord,
+    RespondWord,
+    RewriteWord,
+    RouteWord,
+    SideWord,
+    StreamWord,
+)
 from llmgw_middleware.config.words.timeout import TimeoutWord
 from llmgw_middleware.config.words.traffic import (
     CircuitBreakerWord,
@@ -60,6 +67,7 @@ _SECTIONS: tuple[tuple[str, type[Word], type[Word] | None], ...] = (
     ("timeout", TimeoutWord, None),
     ("identity", IdentityWord, None),
     ("geo", GeoWord, None),
+    ("flags", FlagsWord, None),
     ("routes[]: conditions, also in match[]", Conditions, None),
     ("routes[]", RouteWord, Conditions),
     ("A path as a form", PathForm, None),
@@ -68,6 +76,7 @@ _SECTIONS: tuple[tuple[str, type[Word], type[Word] | None], ...] = (
     ("country as a form", Presence, None),
     ("routes[].backends[]", SideWord, None),
     ("routes[].respond", RespondWord, None),
+    ("routes[].mirror", MirrorWord, None),
     ("routes[].rewrite", RewriteWord, None),
     ("routes[].transform", RouteTransformWord, None),
     ("routes[].transform.request", RequestChangesWord, None),
@@ -188,9 +197,8 @@ def _unavailable() -> str:
         f"| value of `{key}` | {', '.join(f'`{v}`' for v in sorted(words))} |"
         for key, words in VALUES.items()
     ]
-    shapes = [f"| `{key}` | {what} |" for key, what in SHAPES.items()]
     head = "### Not available in this version\n\nThese are refused with the code `not_available`, never ignored.\n"
-    return "\n".join([head, "| part | words |", "| --- | --- |", *rows, *values, *shapes, ""])
+    return "\n".join([head, "| part | words |", "| --- | --- |", *rows, *values, ""])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from llmgw_middleware.config.conditions import ConditionReader
@@ -14,7 +15,7 @@ from llmgw_middleware.config.traffic import PerRoute, judge_budget, retry
 from llmgw_middleware.config.words.condition import Conditions
 from llmgw_middleware.config.words.route import RouteWord
 from llmgw_middleware.model.policy import CommitRules
-from llmgw_middleware.model.route import Answer, Match, Rewrite, Route, Side
+from llmgw_middleware.model.route import Answer, Copies, Match, Rewrite, Route, Side
 
 _CONDITIONS = frozenset(Conditions.model_fields) | {"match"}
 
@@ -63,7 +64,7 @@ class RouteReader:
             )
 
     def _route(self, name: str, word: RouteWord) -> Route:
-        matches = self._conditions.matches(word)
+        matches = self._while_enabled(word, self._conditions.matches(word))
         self._judge(name, word, matches)
         return Route(
             name=name,
@@ -75,6 +76,7 @@ class RouteReader:
             answer=_answer(word),
             sticky=word.sticky,
             fallback=self._fallback(word),
+            mirror=self._mirror(word),
             fallback_sides=word.fallback is True,
             models=self._models(word),
             passthrough=word.passthrough,
@@ -176,6 +178,23 @@ class RouteReader:
         return tuple(
             self._targets.refer(name, word.at("fallback", index)) for index, name in enumerate(word.fallback)
         )
+
+    def _while_enabled(self, word: RouteWord, matches: tuple[Match, ...]) -> tuple[Match, ...]:
+        """Add to every alternative what ``enabled`` asks; a flag and a time are conditions like others."""
+        if isinstance(word.enabled, bool):
+            return matches
+        asked = self._expressions.condition(word.enabled.condition, word.at("enabled"))
+        return tuple(replace(match, when=(*asked, *match.when)) for match in matches)
+
+    def _mirror(self, word: RouteWord) -> Copies | None:
+        if word.mirror is None:
+            return None
+        if not word.mirror.percent:
+            self._report.error(
+                "bad_value", word.mirror.at("percent"), "A mirror of 0 % copies nothing: leave it out."
+            )
+        target = self._targets.refer(word.mirror.backend, word.mirror.at("backend"))
+        return Copies(target=target, share=word.mirror.percent)
 
     def _models(self, word: RouteWord) -> tuple[str, ...]:
         for index, name in enumerate(word.models):

@@ -19,7 +19,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     ),
     "route": frozenset(
         {
-            "circuitBreaker", "limits", "mirror",
+            "circuitBreaker", "limits",
         }
     ),
     "stream": frozenset({"continue"}),
@@ -35,11 +35,6 @@ VALUES: Mapping[str, frozenset[str]] = {
     "api": frozenset({"responses", "converse", "mantle", "mantle/anthropic", "gemini"}),
 }
 """Values by the key that would hold them."""
-
-SHAPES: Mapping[str, str] = {
-    "enabled": "A feature flag for enabled",
-}
-"""Whole forms of a value, by key: what to call them."""
 
 
 def refusal(what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from llmgw_middleware.cel.program import compile_expression
@@ -44,3 +45,13 @@ def changes_in(changes: Changes) -> Iterator[Expression]:
     yield from (e for e in (changes.replace, changes.body) if e is not None)
     for puts in (changes.metadata, changes.add, changes.set, changes.body_set):
         yield from (put.value for put in puts)
+
+
+_FLAG = re.compile(r"""\bflag\(\s*(["'])(?P<name>[^"'\\]+)\1\s*\)""")
+
+
+def flags_asked(plan: Plan) -> frozenset[str]:
+    """Return the feature flags that the expressions of a configuration ask for by name."""
+    everywhere = (*changes_in(plan.before_routing), *changes_in(plan.on_answers))
+    texts = [e.text for e in (*everywhere, *(e for route in plan.routes for e in expressions_of(route)))]
+    return frozenset(found["name"] for text in texts for found in _FLAG.finditer(text))

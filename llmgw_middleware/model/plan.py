@@ -68,6 +68,7 @@ class Plan:
     on_no_route: Literal["error", "pass"] = "error"
     identity: IdentityRules = IdentityRules()
     geography: Geography = Geography()
+    flag_lookup: str | None = None
     canaries: tuple[Canary, ...] = ()
     experiments: tuple[Experiment, ...] = ()
     before_routing: Changes = NO_CHANGES

@@ -129,6 +129,14 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Copies:
+    """Shadow traffic: a backend or pool that gets copies of a share of the requests, in (0, 1]."""
+
+    target: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A rule. Exactly one of ``target``, ``split`` and ``answer`` says where a matching request goes.
 
@@ -161,5 +169,6 @@ class Route:
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     commit: CommitRules = CommitRules()
     trial: str | None = None
+    mirror: Copies | None = None
     description: str = ""
     where: str = ""

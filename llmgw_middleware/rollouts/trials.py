@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from difflib import get_close_matches
-from importlib import import_module
 from typing import Any
 
+from llmgw_middleware.callables import function_named
 from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.route import Side
@@ -93,7 +93,7 @@ class Rollouts:
         """Find the functions that ``notify`` names. Raises ValueError for one that is not there."""
         for course in self.courses.values():
             if course.rules.notify is not None and course.listener is None:
-                course.listener = _function(course.rules.notify)
+                course.listener = function_named(course.rules.notify, key="notify")
 
     def dial(self, trial: str) -> Dial:
         """Return what divides the route of a canary or experiment."""
@@ -269,17 +269,3 @@ def _comparison(rules: Experiment, before: Rollouts | None) -> Comparison:
     """Go on with an experiment that is as it was; other variants or weights are another experiment."""
     former = None if before is None else before.comparisons.get(rules.name)
     return former if former is not None and former.rules == rules else Comparison(rules)
-
-
-def _function(name: str) -> Listener:
-    """Return the function that ``module:function`` names; raises ValueError."""
-    module, _, path = name.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"notify: {name} cannot be loaded: {error}") from error
-    if not callable(found):
-        raise ValueError(f"notify: {name} is no function")  # noqa: TRY004 - of the configuration's value
-    return found  # type: ignore[no-any-return]  # whatever it returns is left alone

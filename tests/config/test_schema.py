@@ -67,7 +67,7 @@ def test_what_loads_is_valid(validator, load_text, text):
         "gateway: {maxBodySize: 20XB}",
         "gateway: {timeout: {read: soon}}",
         "routes: [{path: /a, mirror: {}}]",
-        "routes: [{enabled: {flag: x}}]",
+        "routes: [{enabled: {flga: x}}]",
         "routes: [{headers: {A: [b]}}]",
         "backends: [{name: a, provider: antropic}]",
         "backends: [{name: a, type: pool}]",

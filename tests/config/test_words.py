@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmgw_middleware.config.unavailable import KEYS, SHAPES, VALUES
+from llmgw_middleware.config.unavailable import KEYS, VALUES
 
 BAD_ROUTES = [
     ("pathh: /x", 'unknown_key A route has no key "pathh". (did you mean "path"?)'),
@@ -151,21 +151,6 @@ def test_a_value_of_a_part_that_is_not_built_is_refused_by_name(load_text, key, 
         "not_available",
         f'"{value}" for {key} is not available in this version.',
     )
-
-
-@pytest.mark.parametrize(
-    ("key", "text"),
-    [
-        ("enabled", "routes: [{respond: {}, enabled: {flag: new}}]"),
-    ],
-)
-def test_a_form_that_is_not_built_is_refused_by_name(load_text, key, text):
-    (problem,) = load_text(text).errors
-    assert (problem.code, problem.message) == (
-        "not_available",
-        f"{SHAPES[key]} is not available in this version.",
-    )
-    assert "sk-1" not in str(problem)
 
 
 def test_keys_are_read_in_snake_case_too(load_text):

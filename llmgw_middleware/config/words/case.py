@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, Tag
 
 from llmgw_middleware.config.words.condition import Country
+from llmgw_middleware.config.words.enabled import Moment
 from llmgw_middleware.config.words.kinds import (
     Data,
     Manual,
@@ -84,6 +85,10 @@ class CaseWord(Word):
     session: Annotated[Text | None, Field(description="The caller's session.")] = None
     ip: Annotated[Text | None, Field(description="The address of the direct peer.")] = None
     country: Annotated[Country | None, Field(description="Where the caller is.")] = None
+    flags: Annotated[
+        tuple[Text, ...], Field(description="The feature flags that are on."), Manual(kind="list of names")
+    ] = ()
+    time: Annotated[Moment | None, Field(alias="at", description="The time."), Manual(default="now")] = None
     users: Annotated[
         _Users, Field(description="How many different callers are asked about for `expect.shares`.")
     ] = 10_000

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from llmgw_middleware.config.words.backend import Target
-from llmgw_middleware.config.words.gateway import GatewayWord, GeoWord, IdentityWord
+from llmgw_middleware.config.words.gateway import FlagsWord, GatewayWord, GeoWord, IdentityWord
 from llmgw_middleware.config.words.kinds import Manual, Paths, Text
 from llmgw_middleware.config.words.route import RouteWord
 from llmgw_middleware.config.words.traffic import PoliciesWord
@@ -27,6 +27,9 @@ class Configuration(Word):
     )
     identity: Annotated[IdentityWord, Field(description="What is asked of the host's user.")] = (
         IdentityWord.model_construct()
+    )
+    flags: Annotated[FlagsWord, Field(description="Where feature flags are looked up.")] = (
+        FlagsWord.model_construct()
     )
     geo: Annotated[GeoWord, Field(description="How a caller's country is found.")] = GeoWord.model_construct()
     manifests: Annotated[

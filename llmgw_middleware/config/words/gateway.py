@@ -115,6 +115,20 @@ class IdentityWord(Word):
     ] = 0.0
 
 
+class FlagsWord(Word):
+    """Where feature flags are looked up, for `enabled: {flag: …}` and `flag("…")` in expressions."""
+
+    noun: ClassVar[str] = "flags"
+
+    lookup: Annotated[
+        Text | None,
+        Field(
+            description="A function, `module:function`, of the flag's name and the caller's identity, that returns whether "
+            "it is on. A plain function runs on a worker thread, an `async def` on the event loop. One that fails: off."
+        ),
+    ] = None
+
+
 class GeoWord(Word):
     """How a caller's country is found, where the identity does not tell it."""
 

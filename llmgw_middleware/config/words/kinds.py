@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from llmgw_middleware.config import quantity
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Items, Scalar, Table, plain
-from llmgw_middleware.config.unavailable import SHAPES, VALUES, refusal
+from llmgw_middleware.config.unavailable import VALUES, refusal
 from llmgw_middleware.dialect.presets import PRESETS
 from llmgw_middleware.dialect.provider import APIS, PROFILES
 from llmgw_middleware.model.backend import Secret
@@ -90,10 +90,6 @@ def _flag(value: Any) -> bool:
     return given if isinstance(given, bool) else wrong("true or false", value)
 
 
-def _enabled(value: Any) -> bool:
-    return unavailable(SHAPES["enabled"]) if isinstance(value, Table) else _flag(value)
-
-
 def _quantity(read: Callable[[quantity.Written], Any], wanted: str) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:
         given = scalar(value, wanted)
@@ -136,8 +132,6 @@ def choice(key: str, *allowed: str) -> tuple[Any, ...]:
     """Return what annotates a key that takes one of a few words; the planned ones are refused as such."""
 
     def read(value: Any) -> str:
-        if isinstance(value, Table) and key in SHAPES:
-            unavailable(SHAPES[key])
         given = scalar(value, f"one of {', '.join(allowed)}")
         if given.text in VALUES.get(key, ()):
             unavailable(f'"{given.text}" for {key}')
@@ -238,7 +232,6 @@ def _fact(value: Any) -> Any:
 Text = Annotated[str, *reader(text_of, {"type": ["string", "number", "boolean"]}, "text")]
 Name = Annotated[str, *reader(_name, {"type": ["string", "number", "boolean"]}, "text")]
 Flag = Annotated[bool, *reader(_flag, {"anyOf": [{"type": "boolean"}, REFERENCE]}, "true or false")]
-Enabled = Annotated[bool, *reader(_enabled, {"anyOf": [{"type": "boolean"}, REFERENCE]}, "true or false")]
 Number = Annotated[float, *reader(_number, {"anyOf": [{"type": "number"}, REFERENCE]}, "number")]
 Dollars = Annotated[
     float, *reader(_price, {"anyOf": [{"type": "number", "minimum": 0}, REFERENCE]}, "dollars per token")

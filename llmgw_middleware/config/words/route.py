@@ -9,13 +9,14 @@ from pydantic import Field, Tag
 
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.words.condition import Alternative, Conditions
+from llmgw_middleware.config.words.enabled import Enabled
 from llmgw_middleware.config.words.kinds import (
-    Enabled,
     Flag,
     Manual,
     Name,
     OnUnsupported,
     Priority,
+    Share,
     Status,
     Text,
     UrlPath,
@@ -97,6 +98,17 @@ class RespondWord(Word):
     status: Annotated[Status, Field(description="HTTP status, 400 to 599.")] = 403
     code: Annotated[Text, Field(description="The error's code.")] = "blocked"
     message: Annotated[Text, Field(description="The error's text.")] = "This request is not allowed."
+
+
+class MirrorWord(Word):
+    """Shadow traffic: copies for another backend, whose answers nobody gets. They are counted, and never repeated."""
+
+    noun: ClassVar[str] = "mirror"
+
+    backend: Annotated[Name, Field(description="A backend or pool, or an address.")]
+    percent: Annotated[
+        Share, Field(description="The share of the requests that are copied."), Manual(default="100%")
+    ] = 1.0
 
 
 class RewriteWord(Word):
@@ -220,4 +232,13 @@ class RouteWord(Conditions):
     stream: Annotated[StreamWord, Field(description="How streams are relayed.")] = (
         StreamWord.model_construct()
     )
-    enabled: Annotated[Enabled, Field(description="false: as if it were not written.")] = True
+    mirror: Annotated[MirrorWord | None, Field(description="Copies of the requests for another backend.")] = (
+        None
+    )
+    enabled: Annotated[
+        Enabled,
+        Field(
+            description="false: as if it were not written. With `flag` it is there for those for whom the flag is on, "
+            "with `from` and `until` at that time."
+        ),
+    ] = True
