@@ -63,7 +63,7 @@ class Explanation:
 
     ``description`` is what the operator wrote beside the route.
 
-    ``error`` is what the caller would be told where the outcome is ``error``, ``no_route`` or a deny rule's answer.
+    ``transforms`` says what each change to the request comes to. ``error`` is what the caller would be told where the outcome is ``error``, ``no_route`` or a deny rule's answer.
     """
 
     outcome: Literal["route", "no_route", "pass", "error"]
@@ -76,6 +76,7 @@ class Explanation:
     backend: str | None = None
     model: str | None = None
     split: SplitChoice | None = None
+    transforms: tuple[str, ...] = ()
     plan: tuple[Step, ...] = ()
     error: GatewayError | None = None
 
@@ -90,6 +91,7 @@ class Explanation:
             "model": self.model,
             "rules": [_rule(rule) for rule in self.rules],
             "split": None if self.split is None else _split(self.split),
+            "transforms": list(self.transforms),
             "identity": {
                 "id": self.identity.id,
                 "authenticated": self.identity.authenticated,
@@ -158,12 +160,16 @@ def explain(
     if not snapshot.intercepted.covers(request.path):
         return Explanation(outcome="pass", identity=identity, place=facts.place)
     try:
-        facts = snapshot.facts(request, identity, where, world)
         check_path(request.path)
+        before = () if snapshot.prelude is None else snapshot.prelude.told(facts)
+        facts = snapshot.facts(request, identity, where, world)
         selection = snapshot.table.select(facts, trace=True)
         if selection.route is None:
-            return _unrouted(snapshot, selection, facts)
-        return _routed(snapshot, selection, selection.route, facts, chance)
+            told = _unrouted(snapshot, selection, facts)
+        else:
+            told = _routed(snapshot, selection, selection.route, facts, chance)
+        named = tuple(f"gateway.transform: {what}" for what in before)
+        return replace(told, transforms=named + told.transforms)
     except GatewayError as error:
         return Explanation(outcome="error", error=error, identity=identity, place=facts.place)
 
@@ -197,9 +203,12 @@ def _routed(
         if _has_body(facts, operation):
             facts.body.fields()  # raises what is wrong with it
         admit(chooser, operation, facts, model_asked(facts))
+        choice = chooser.choose(facts, chance=chance)
+        if chooser.shaping is not None and facts.request.body:
+            seen = replace(seen, transforms=tuple(f"{route.name}: {w}" for w in chooser.shaping.told(facts)))
+            facts = chooser.shaping.request(facts).facts
     except GatewayError as error:
         return replace(seen, outcome="error", error=error)
-    choice = chooser.choose(facts, chance=chance)
     plan = tuple(_steps(snapshot, chooser, choice.targets, facts))
     first = choice.targets[0]
     return replace(

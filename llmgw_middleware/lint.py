@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from llmgw_middleware.cel.program import compile_expression
+from llmgw_middleware.cel.variables import GATEWAY
 from llmgw_middleware.config.cover import covers, path_covers
 from llmgw_middleware.config.problem import Problem
 from llmgw_middleware.dialect.provider import profile_of
 from llmgw_middleware.dialect.retirement import retirement
 from llmgw_middleware.match.table import first_priority, last_priority
 from llmgw_middleware.model.backend import Pool
+from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.policy import RetryRules
 from llmgw_middleware.model.route import Match, Route
@@ -123,6 +126,17 @@ def _route(route: Route) -> Iterator[Problem]:
             f'Clients choose their side of "{route.name}" themselves: they set the {route.sticky.kind} that it sticks by.',
             "stick by user or session, unless that is meant",
         )
+    if (
+        route.sticky is not None
+        and route.sticky.expression is not None
+        and _by_caller(route.sticky.expression)
+    ):
+        yield _warning(
+            "client_controlled_key",
+            route.where,
+            f'Clients choose their side of "{route.name}" themselves: its sticky key is made of what they send alone.',
+            "put user.id into it, unless that is meant",
+        )
     if route.target is not None and route.target in route.fallback:
         yield _warning(
             "no_effect", route.where, f'"{route.name}" falls back to "{route.target}", where it goes anyway.'
@@ -198,7 +212,17 @@ def _geography(plan: Plan) -> Iterator[Problem]:
 
 
 def _asks_where(match: Match) -> bool:
-    return bool(match.country or match.region) or match.country_known is not None
+    asked = bool(match.country or match.region) or match.country_known is not None
+    return asked or any(_reads(when, "geo") for when in match.when)
+
+
+def _reads(expression: Expression, *names: str) -> bool:
+    return compile_expression(expression.text, vocabulary=GATEWAY).reads_any(*names)
+
+
+def _by_caller(expression: Expression) -> bool:
+    """Whether a key depends on nothing but what callers are free to send."""
+    return not _reads(expression, "user", "jwt", "source", "geo")
 
 
 def _keys(plan: Plan) -> Iterator[Problem]:

@@ -39,6 +39,10 @@ class Prelude:
         """How many expressions had no value."""
         return self._transformer.failures
 
+    def told(self, facts: Facts) -> tuple[str, ...]:
+        """Say what the changes come to, for a dry run."""
+        return tuple(self._transformer.told(facts, self._transformer.beside(facts, {})))
+
     def view(self, facts: Facts) -> Facts:
         """Return the facts as rules shall see them; raises BadRequest."""
         transformer = self._transformer
@@ -100,6 +104,11 @@ class Shaping:
     def failures(self) -> int:
         """How many expressions had no value."""
         return self._request.failures + sum(one.failures for one in self._answers)
+
+    def told(self, facts: Facts) -> tuple[str, ...]:
+        """Say what the changes to a request come to, for a dry run."""
+        beside = self._request.beside(facts, {"route": self._route, "metadata": facts.metadata})
+        return tuple(self._request.told(facts, beside))
 
     def request(self, facts: Facts) -> Shaped:
         """Return what is sent upstream; raises BadRequest."""

@@ -143,3 +143,47 @@ def test_the_plan_is_public_with_its_figures():
     assert step["timeouts"]["connect"] == {"value": 2.0, "source": "gateway"}
     assert step["retry"]["budget.ratio"] == {"value": 0.2, "source": "default"}
     assert step["delays"] == [1.0, 2.0]
+
+
+TRANSFORMS = {
+    "gateway": {"transform": {"request": {"set": [{"name": "x-model", "value": "body.model"}]}}},
+    "routes": [
+        {
+            "name": "r",
+            "path": PATH,
+            "headers": {"x-model": "gpt-4o"},
+            "backend": "b",
+            "transform": {
+                "request": {
+                    "add": [{"name": "x-key", "value": "request.headers.authorization"}],
+                    "set": [{"name": "x-team", "value": "body.team"}, {"name": "x-map", "value": "{}"}],
+                    "bodySet": [{"field": "model", "value": "'small'"}],
+                    "bodyRemove": ["user"],
+                }
+            },
+        }
+    ],
+    "backends": [{"name": "b", "url": "http://b/v1"}],
+}
+
+
+def test_a_dry_run_tells_what_each_change_comes_to():
+    explanation = told(config=TRANSFORMS, headers={"authorization": "Bearer s3cret"})
+    assert explanation.transforms == (
+        "gateway.transform: set x-model: 'gpt-4o'",
+        "r: add x-key: ***",
+        "r: set x-team: taken away, there is no key 'body.team'",
+        "r: set x-map: taken away, no header says {}",
+        "r: bodySet model: 'small'",
+        "r: bodyRemove user",
+    )
+    assert explanation.model == "small"
+    assert explanation.as_dict()["transforms"] == list(explanation.transforms)
+
+
+def test_a_body_that_cannot_be_made_is_told():
+    route = {"path": PATH, "backend": "b", "transform": {"request": {"body": "body.nothing"}}}
+    explanation = told(config={"routes": [route], "backends": TRANSFORMS["backends"]})
+    assert explanation.outcome == "error"
+    assert explanation.error is not None
+    assert explanation.error.error_code == "transform_failed"

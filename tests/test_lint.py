@@ -102,6 +102,7 @@ SPLIT = [{"backend": "b", "weight": 1}, {"backend": "c", "weight": 1}]
         ({"backend": "b", "sticky": "user"}, "no_effect"),
         ({"backends": SPLIT, "sticky": "header:x-session"}, "client_controlled_key"),
         ({"backends": SPLIT, "sticky": "cookie:s"}, "client_controlled_key"),
+        ({"backends": SPLIT, "sticky": "body.metadata.thread"}, "client_controlled_key"),
         ({"backend": "b", "fallback": ["c", "b"]}, "no_effect"),
         ({"respond": {}, "fallback": ["c"]}, "no_effect"),
         ({"respond": {}, "models": ["m"]}, "no_effect"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from llmgw_middleware.cel.fault import EvaluationError, ExpressionError
 from llmgw_middleware.cel.limits import Frame
@@ -26,8 +27,7 @@ OPEN: Final = _Open()
 """Stands for a value that is not known before there is a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """A compiled part. ``value`` is OPEN unless it is the same for every request."""
 
     run: Run
@@ -53,8 +53,7 @@ def failing(message: str) -> Code:
     return Code(run)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
+class Function(msgspec.Struct, frozen=True, kw_only=True):
     """A function of values. ``run`` is given the frame, then the arguments, the receiver first.
 
     ``least`` and ``most`` count arguments with the receiver; most -1: any number. ``open`` functions depend on more than
@@ -117,8 +116,7 @@ class Compiles(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(msgspec.Struct, frozen=True):
     """A compiled loop: what it goes through, where its variables are put, what a round costs."""
 
     over: Run

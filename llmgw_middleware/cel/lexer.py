@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from llmgw_middleware.cel.fault import ExpressionError
 from llmgw_middleware.cel.literals import integer, quoted, unsigned
@@ -46,8 +47,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """One token. ``kind``: name, escaped, literal, mark, end; a word of the language is a mark. ``value`` of literals."""
 
     kind: str

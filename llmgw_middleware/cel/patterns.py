@@ -22,6 +22,7 @@ COMPILING: Final = 5_000
 SEARCHING: Final = 20
 """Steps that a search costs, besides those for the length of its text."""
 
+_PLAIN = re.compile(r"\^([A-Za-z0-9_/ -]+)(\$|\.\*)?")
 _GROUP = re.compile(r"\$(?:(\$)|([0-9A-Za-z_]+)|\{([^}]*)\})")
 
 
@@ -41,6 +42,9 @@ def pattern_code(compiler: _Compiler, part: Call, name: str, codes: list[Code]) 
         searcher = compile_search(codes[1].value)
     except UnsafePattern as error:
         raise compiler.fault(part.args[-1 if name == "matches" else 0].start, str(error)) from error
+    plain = _PLAIN.fullmatch(codes[1].value) if name == "matches" else None
+    if plain is not None:
+        return _plainly(codes[0].run, plain[1], whole=plain[2] == "$")
     compiler.framed()
     compiler.weigh(SEARCHING)
     subject = codes[0].run
@@ -48,6 +52,18 @@ def pattern_code(compiler: _Compiler, part: Call, name: str, codes: list[Code]) 
         return lambda facts, frame: _found(searcher, subject(facts, frame), frame)
     template = codes[2].run
     return lambda facts, frame: _replaced(searcher, subject(facts, frame), template(facts, frame), frame)
+
+
+def _plainly(subject: Run, text: str, *, whole: bool) -> Run:
+    """Return the code of ``^text``, ``^text.*`` or ``^text$``, which need no engine."""
+
+    def run(facts: Any, frame: Frame) -> Any:
+        value = subject(facts, frame)
+        if type(value) is not str:
+            raise no_overload("matches()", value)
+        return value == text if whole else value.startswith(text)
+
+    return run
 
 
 def matches(frame: Frame, value: Any, pattern: Any) -> bool:

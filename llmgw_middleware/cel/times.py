@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, ClassVar, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.values import no_overload
@@ -172,12 +171,16 @@ def zone(name: Any) -> tzinfo:
     """Return a time zone by its name (``Europe/Berlin``) or its offset (``-02:30``)."""
     if type(name) is not str:
         raise no_overload("a time zone", name)
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # few expressions need the files of zones
+
     found = _OFFSET.fullmatch(name)
-    if found is not None:
+    try:
+        if found is None:
+            return ZoneInfo(name)
         offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
         return timezone(-offset if found[1] == "-" else offset)
-    try:
-        return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise EvaluationError(f"there is no time zone {name[:80]!r} on this machine") from error
 

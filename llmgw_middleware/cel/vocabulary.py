@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from llmgw_middleware.body import MISSING
 from llmgw_middleware.cel.code import Run
@@ -13,8 +14,7 @@ from llmgw_middleware.cel.limits import Frame
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """Reads what stands at the beginning of a path. ``run`` returns MISSING where nothing does.
 
     ``taken`` steps of the path are behind the reader; the rest is looked up in its value. ``framed``: it asks the frame.
@@ -64,8 +64,7 @@ class Beside(Variable):
         return Reader(run, framed=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vocabulary:
+class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
     """Every variable by its name, which may be dotted.
 
     ``elsewhere`` are names that exist in other places of a configuration, with a sentence why not here. ``lenient``: a
@@ -73,7 +72,7 @@ class Vocabulary:
     """
 
     variables: Mapping[str, Variable]
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = msgspec.field(default_factory=dict)
     container: str = ""
     lenient: bool = False
 

@@ -99,6 +99,7 @@ def _conditions(match: Match) -> Iterator[str]:
         noun = {"headers": "header", "query": "parameter", "body": "field", "user": "the user's"}[kind]
         for field in getattr(match, kind):
             yield _field(noun, field)
+    yield from (f"{_code(when.text)} is true" for when in match.when)
     if match.country:
         yield f"the country is {_list(match.country)}"
     if match.region:

@@ -193,6 +193,7 @@ def _verdict(told: Explanation) -> list[str]:
     if told.split is not None:
         by = "chance" if told.split.key is None else f"the key {told.split.key!r}"
         rows.append(("split", f"{told.split.chosen}, bucket {told.split.bucket} of 10000 by {by}"))
+    rows += [("changes", what) for what in told.transforms]
     if told.pool is not None:
         rows.append(("pool", told.pool))
     if told.backend is not None:

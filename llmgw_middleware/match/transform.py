@@ -7,17 +7,18 @@ the expression fail. A body that cannot be worked out is refused: half a body is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
+from llmgw_middleware.cel.explain import MASK, shown
 from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.plain import plain
 from llmgw_middleware.cel.program import Program, compile_expression
 from llmgw_middleware.cel.values import is_list, is_map
-from llmgw_middleware.cel.variables import reads_body
+from llmgw_middleware.cel.variables import reads_body, reads_secret
 from llmgw_middleware.cel.vocabulary import Vocabulary
 from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.http import Header
@@ -141,6 +142,33 @@ class Transformer:
         for path in self._body_removed:
             _take(changed, path)
         return msgspec.json.encode(changed)
+
+    def told(self, facts: Any, beside: Mapping[str, Any]) -> Iterator[str]:
+        """Say what each change comes to, for a dry run; secrets are masked."""
+        for name, program in self._metadata:
+            yield f"metadata {name}: {self._said(program, facts, beside)}"
+        if self._replace is not None:
+            yield f"replace headers: {self._said(self._replace, facts, beside)}"
+        for verb, rows in (("add", self._add), ("set", self._set)):
+            for header, program in rows:
+                yield f"{verb} {header.decode()}: {self._said(program, facts, beside, as_line=True)}"
+        for header in sorted(self._removed):
+            yield f"remove {header.decode()}"
+        if self._body is not None:
+            yield f"body: {self._said(self._body, facts, beside)}"
+        for path, program in self._body_set:
+            yield f"bodySet {'.'.join(path)}: {self._said(program, facts, beside)}"
+        for path in self._body_removed:
+            yield f"bodyRemove {'.'.join(path)}"
+
+    def _said(self, program: Program, facts: Any, beside: Mapping[str, Any], *, as_line: bool = False) -> str:
+        try:
+            value = program.evaluate(facts, beside)
+        except EvaluationError as error:
+            return f"taken away, {error.message}"
+        if as_line and _lines(value) is None:
+            return f"taken away, no header says {shown(value)}"
+        return MASK if reads_secret(program.reads) else shown(value)
 
     def _value(self, program: Program, facts: Any, beside: Mapping[str, Any]) -> tuple[Any] | None:
         """Return the value in a tuple, or None if there is none."""

@@ -16,6 +16,7 @@ routes:
     headers: {X-Client: {oneOf: [web, mobile]}}
     user: {tier: premium}
     region: [EU]
+    when: size(body.messages) > 20
     priority: 5
     backends: [{backend: large, weight: 80%}, {backend: pool, weight: 20%}]
     sticky: user
@@ -44,7 +45,8 @@ def text(config):
 PROMISES = [
     "## 1. premium\n\nWho pays gets the large model.\n",
     "the path is `/v1/chat/completions` or the path is at or below `/v2`",
-    "header `x-client` is one of `web`, `mobile` and the user's `tier` is `premium` and the region is `EU`",
+    "header `x-client` is one of `web`, `mobile` and the user's `tier` is `premium`",
+    "`size(body.messages) > 20` is true and the region is `EU`",
     "* **goes to** `large` 80 %, `pool` 20 %\n* **sticks by** user\n* **then** `small`",
     "* **taken when** field `model` starts with `old\\|`",
     "nobody: 403 `blocked`",

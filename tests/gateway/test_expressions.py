@@ -1,5 +1,6 @@
 """``when`` and sticky keys by expression, over the whole gateway."""
 
+import asyncio
 import json
 
 import pytest
@@ -121,6 +122,14 @@ async def test_a_hostile_body_makes_an_expression_fail_and_nothing_else(upstream
     async with gateway(two_ways(when, upstream.url)) as gw:
         assert await route_taken(gw, body=body) == ("rest", 200)
         assert list(gw.snapshot.failures.values()) == [1]
+
+
+async def test_hostile_requests_at_once_keep_nobody_else_from_being_served(upstream):
+    hostile = {"model": "m", "messages": [], "l": list(range(5000)), "s": "a"}
+    async with gateway(two_ways(HOSTILE["loops over the caller's list"], upstream.url)) as gw:
+        asked = [hostile, {"model": "m", "messages": [], "l": [-1]}] * 4
+        taken = await asyncio.gather(*(route_taken(gw, body=body) for body in asked))
+    assert taken == [("rest", 200), ("first", 200)] * 4
 
 
 async def test_a_sticky_key_by_expression_keeps_a_thread_on_one_side(upstream):
