@@ -7,6 +7,7 @@ from collections.abc import Callable
 from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.plain import plain
 from llmgw_middleware.cel.program import compile_expression
+from llmgw_middleware.cel.values import is_number
 from llmgw_middleware.cel.variables import GATEWAY
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.model.expression import Expression
@@ -43,7 +44,7 @@ def _by_expression(expression: Expression) -> KeyReader:
             value = program.evaluate(facts)
         except EvaluationError:
             return None
-        return None if value is None or value == "" else str(plain(value))
+        return str(plain(value)) if is_number(value) else value if type(value) is str and value else None
 
     return read
 

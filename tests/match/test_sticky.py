@@ -1,6 +1,7 @@
 import pytest
 
 from llmgw_middleware.match.sticky import key_reader
+from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.identity import ANONYMOUS, Identity
 from llmgw_middleware.model.route import Sticky
 from tests.match.asking import Here, facts
@@ -45,3 +46,20 @@ def test_an_unknown_address_is_no_key():
 
 def test_with_none_nobody_sticks():
     assert key_reader(Sticky(kind="none"))(facts(identity=BOB)) is None
+
+
+KEYS = {
+    "text": ("body.a", "x"),
+    "a number": ("body.n + 1", "8"),
+    "nothing": ("body.nothing", None),
+    "an empty text": ("body.a.substring(1)", None),
+    "null": ("null", None),
+    "a list": ("[body.a]", None),
+    "a map": ("body", None),
+}
+
+
+@pytest.mark.parametrize(("text", "key"), KEYS.values(), ids=KEYS)
+def test_an_expression_gives_text_or_a_number_as_a_key_or_none(text, key):
+    read = key_reader(Sticky(kind="expression", expression=Expression(text=text)))
+    assert read(facts(body={"a": "x", "n": 7})) == key
