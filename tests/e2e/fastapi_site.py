@@ -31,7 +31,7 @@ def site(url: str, *outside: Any, **options: Any) -> FastAPI:
     async def login(request: Request) -> None:
         request.session["user_id"] = "alice"
 
-    @app.get("/inside")
+    @app.get("/inside", include_in_schema=False)
     async def inside() -> dict[str, Any]:
         return leftovers()
 
