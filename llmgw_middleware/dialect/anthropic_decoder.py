@@ -179,6 +179,8 @@ class MessagesDecoder:
         elif kind == "ping":
             self._out.append(Ping())
         elif isinstance(kind, str) and (read := self._read.get(kind)) is not None:
+            if not self._started and kind != "message_start":
+                self._message_start(_Event())  # it is missing, or was one of those that cannot be read
             read(found)
 
     def _message_start(self, event: _Event) -> None:

@@ -49,8 +49,8 @@ class GeminiUpstream:
         reply = gatherer.reply()
         if not reply.choices:
             raise MalformedReply("the answer has no candidates")
-        for index, choice in enumerate(reply.choices):
-            choice.logprobs = reader.logprobs(index)
+        for choice, logprobs in zip(reply.choices, reader.logprobs(), strict=True):
+            choice.logprobs = logprobs
         return reply
 
     def read_error(self, status: int, headers: Sequence[Header], body: bytes, *, now: float) -> Fault:

@@ -10,6 +10,9 @@ from typing import Any
 from llmgw_middleware.dialect.loose import mapping, objects, text
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,4})\]|\[['\"]([^'\"]*)['\"]\]")
+_DEEPEST = 64
+"""Steps of a path. A longer one is passed over: what it makes could not be written as JSON."""
+
 _VALUES = ("stringValue", "numberValue", "boolValue", "nullValue")
 
 
@@ -31,7 +34,10 @@ class PartialArguments:
             if kind is None:
                 continue
             value = None if kind == "nullValue" else piece[kind]
-            _put(self.value, _steps(path), value, join=path in self._open)
+            steps = _steps(path)
+            if len(steps) > _DEEPEST:
+                continue
+            _put(self.value, steps, value, join=path in self._open)
             (self._open.add if piece.get("willContinue") else self._open.discard)(path)
 
 

@@ -105,9 +105,9 @@ class Reader:
         for candidate in self._candidates.values():
             candidate.reason = candidate.reason or "STOP"
 
-    def logprobs(self, index: int) -> msgspec.Raw | None:
-        """Return a candidate's log probabilities, in the canonical form."""
-        return self._candidates[index].logprobs
+    def logprobs(self) -> list[msgspec.Raw | None]:
+        """Return the log probabilities of each candidate by its number, in the canonical form."""
+        return [self._candidates[index].logprobs for index in sorted(self._candidates)]
 
     def _block(self, feedback: Mapping[str, Any]) -> None:
         reason = text(feedback.get("blockReason"))
@@ -213,7 +213,8 @@ class _Candidate:
         for support in supports:
             segment = mapping(support.get("segment"))
             start, end = count(segment.get("startIndex")), count(segment.get("endIndex"))
-            for number in support.get("groundingChunkIndices") or ():
+            numbers = support.get("groundingChunkIndices")
+            for number in numbers if isinstance(numbers, list) else ():
                 if isinstance(number, int) and 0 <= number < len(chunks):
                     yield Citation(_source(chunks[number], spoken, start, end), self._index)
         if not supports:

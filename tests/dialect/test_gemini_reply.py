@@ -236,3 +236,29 @@ DAILY = [{"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-F
 )  # fmt: skip
 def test_errors_are_of_their_kind(status, body, kind):
     assert read_error(status, (), body, now=0.0).kind is kind
+
+
+ODD_SUPPORT = {
+    "groundingMetadata": {
+        "groundingChunks": [{"web": {"uri": "http://x"}}],
+        "groundingSupports": [{"groundingChunkIndices": 7}],
+    }
+}
+
+
+def test_numbers_of_sources_that_are_no_list_name_none():
+    found = reply(answer({"text": "a"}, finish="STOP", **ODD_SUPPORT))
+    assert (text_of(found), found.choices[0].citations) == ("a", [])
+
+
+def test_a_complete_answer_may_number_its_only_candidate_as_it_likes():
+    found = UPSTREAM.read_reply(json.dumps(answer({"text": "a"}, index=5, logprobsResult={})).encode(), SCENE)
+    assert text_of(found) == "a"
+    assert found.choices[0].logprobs is not None
+
+
+def test_arguments_too_deep_to_be_written_are_passed_over():
+    call = {"name": "f", "args": {"a": 1}, "partialArgs": [{"jsonPath": "[0]" * 5000, "stringValue": "x"}]}
+    deep = {"name": "f", "partialArgs": [{"jsonPath": ".a" + "[0]" * 5000, "stringValue": "x"}]}
+    found = reply(answer({"functionCall": call}, {"functionCall": deep}, finish="STOP"))
+    assert calls_of(found) == [("f", {"a": 1}), ("f", {})]

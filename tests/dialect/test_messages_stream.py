@@ -210,6 +210,13 @@ def test_a_second_start_is_passed_over_before_content_and_a_fault_after_it():
     assert heard(start(), text(0, "a"), start(), text(0, "b"), end()).fault == "upstream_protocol_error"
 
 
+def test_a_stream_whose_start_cannot_be_read_begins_with_what_follows():
+    found = heard(b"data: {\n\n", text(0, "a"), end())
+    assert found.deltas == [{"role": "assistant", "content": ""}, {"content": "a"}, {}]
+    translated = told("messages", "messages", b"data: {\n\n", text(0, "a"), end())
+    assert translated.events[0][0] == "message_start"
+
+
 def test_pings_and_unknown_events_say_nothing():
     found = heard(start(), event("ping"), event("invented", x=1), text(0, "a"), end())
     assert (found.fault, len(found.deltas)) == (None, 3)
