@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from llmgw_middleware.transport.port import Call, NoCredential
 from llmgw_middleware.transport.sigv4 import AwsKey, signed
 
+log = logging.getLogger("llmgw")
+
 EARLY = 300.0
 """Seconds before its end from which a credential is renewed while it is still used."""
+
+PAUSE = 2.0
+"""Seconds after a fetch in which no other is begun."""
 
 
 class Credential(Protocol):
@@ -47,7 +54,9 @@ T = TypeVar("T", bound=Expiring)
 class Kept(Generic[T]):
     """A value that ``fetch`` gets, blocking, in a thread of its own; it may raise NoCredential.
 
-    ``clock`` is wall time. Nobody waits for a renewal while the old value is good; only one is fetched at a time.
+    ``clock`` is wall time. Nobody waits for a renewal while the old value is good. Only one is fetched at a time,
+    whoever waits waits for that one, and the next is begun no sooner than ``PAUSE`` after its end: a provider that is
+    down, or that gives what is about to end, is neither asked by every request nor waited for by each in turn.
     """
 
     def __init__(self, fetch: Callable[[], T], *, clock: Callable[[], float] = time.time) -> None:
@@ -55,41 +64,64 @@ class Kept(Generic[T]):
         self._clock = clock
         self._value: T | None = None
         self._lock = threading.Lock()
-        self._renewing = False
+        self._fetching: Future[T] | None = None
+        self._ended = -PAUSE
+        self._why = "there is no credential"
 
     def __repr__(self) -> str:
         return f"<Kept {'nothing yet' if self._value is None else type(self._value).__name__}>"
 
     async def current(self) -> T:
         """Return a value that is good now. Raises NoCredential."""
-        value = self._value
-        left = _left(value, self._clock())
-        if value is None or left <= 0:
-            return await asyncio.to_thread(self._renewed)
-        if left < EARLY and not self._renewing:
-            self._renewing = True
-            threading.Thread(target=self._renew_quietly, name="llmgw credential", daemon=True).start()
-        return value
+        value, now = self._value, self._clock()
+        left = _left(value, now)
+        if value is not None and left >= EARLY:
+            return value
+        fetching = self._begun(now)
+        if value is not None and left > 0:
+            return value
+        if fetching is None:
+            raise NoCredential(self._why)
+        waiting = asyncio.wrap_future(fetching)
+        waiting.add_done_callback(_heard)
+        return await asyncio.shield(waiting)  # who leaves stops nobody else's
 
-    def _renewed(self) -> T:
-        """Fetch, unless another thread has just done so."""
+    def _begun(self, now: float) -> Future[T] | None:
+        """Return what is being fetched, begun now if nothing is; None in the pause after the last."""
         with self._lock:
-            value = self._value
-            if value is not None and _left(value, self._clock()) > 0:
-                return value
-            fresh = self._value = self._fetch()
-            return fresh
+            if self._fetching is None and not 0 <= now - self._ended < PAUSE:
+                self._fetching = Future()
+                self._fetching.set_running_or_notify_cancel()  # so that nobody's leaving cancels it
+                threading.Thread(
+                    target=self._fetch_into, args=(self._fetching,), name="llmgw credential", daemon=True
+                ).start()
+            return self._fetching
 
-    def _renew_quietly(self) -> None:
-        """Fetch ahead of time. A failure shows once the old value has ended."""
+    def _fetch_into(self, fetching: Future[T]) -> None:
+        fault: NoCredential | None = None
         try:
             fresh = self._fetch()
-        except NoCredential:
-            return
-        finally:
-            self._renewing = False
+        except NoCredential as problem:
+            fault = problem
+        except Exception as problem:  # noqa: BLE001 - whatever a provider's own code raises, it may hold what is secret
+            fault = NoCredential(f"the credential cannot be had ({type(problem).__name__})")
         with self._lock:
-            self._value = fresh
+            self._fetching, self._ended = None, self._clock()
+            if fault is None:
+                self._value = fresh
+            else:
+                self._why = str(fault)
+        if fault is None:
+            fetching.set_result(fresh)
+        else:
+            log.warning("no credential for an upstream: %s", fault)
+            fetching.set_exception(fault)
+
+
+def _heard(waiting: asyncio.Future[T]) -> None:
+    """Look at what came, as whoever waited may have left."""
+    if not waiting.cancelled():
+        waiting.exception()
 
 
 def _left(value: Expiring | None, now: float) -> float:

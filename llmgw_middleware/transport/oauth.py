@@ -146,7 +146,16 @@ def _asked(
     import httpx
 
     try:
-        answer = httpx.request(method, url, data=form, params=query, headers=headers, timeout=PATIENCE)
+        answer = httpx.request(
+            method,
+            url,
+            data=form,
+            params=query,
+            headers=headers,
+            timeout=PATIENCE,
+            trust_env=form
+            is not None,  # a metadata server is the machine's own: a proxy would give its token, or none
+        )
         found = answer.json()
         text, seconds = found["access_token"], float(found.get("expires_in", 3600))
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as problem:

@@ -1,11 +1,12 @@
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 
 from llmgw_middleware.testing.clock import FakeClock
-from llmgw_middleware.transport.credential import EARLY, Bearing, Kept, Signing, Token
+from llmgw_middleware.transport.credential import EARLY, PAUSE, Bearing, Kept, Signing, Token
 from llmgw_middleware.transport.port import Call, NoCredential
 from llmgw_middleware.transport.sigv4 import AwsKey
 
@@ -78,9 +79,57 @@ async def test_a_renewal_that_fails_hurts_nobody_while_the_old_token_is_good(sou
     source.fails = True
     assert (await tokens.current()).text == "t1"
     await asyncio.to_thread(join_renewals)
+    assert (await tokens.current()).text == "t1"
     source.clock.advance(EARLY)
     with pytest.raises(NoCredential):
         await tokens.current()
+
+
+async def test_a_provider_that_is_down_is_not_asked_by_every_request(source):
+    tokens = kept(source)
+    source.fails = True
+    for _ in range(3):
+        with pytest.raises(NoCredential, match="none"):
+            await tokens.current()
+    assert source.asked == 1
+    source.clock.advance(PAUSE)
+    source.fails = False
+    assert (await tokens.current()).text == "t2"
+
+
+async def test_who_waits_for_a_provider_takes_no_thread_of_the_loop(source):
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    tokens, source.hold = kept(source), threading.Event()
+    waiting = [asyncio.create_task(tokens.current()) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(asyncio.to_thread(lambda: None), 5)
+    waiting[0].cancel()
+    source.hold.set()
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert (found[1], source.asked) == (found[2], 1)
+
+
+async def test_a_token_that_is_always_about_to_end_is_not_fetched_for_every_request(source):
+    tokens = kept(source)
+    await tokens.current()
+    source.clock.advance(3600 - 1)
+    source.fails = True
+    for _ in range(3):
+        await tokens.current()
+        await asyncio.to_thread(join_renewals)
+    assert source.asked == 2
+
+
+async def test_what_a_providers_own_code_raises_is_no_credential_and_is_not_repeated(caplog):
+    def fetch() -> Token:
+        raise RuntimeError("secret=hunter2")
+
+    with pytest.raises(NoCredential) as caught:
+        await Kept(fetch).current()
+    assert "hunter2" not in str(caught.value) + caplog.text
+    assert "RuntimeError" in caplog.text
 
 
 async def test_a_token_is_sent_in_place_of_any_other(source):
