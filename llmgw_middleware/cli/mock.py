@@ -1,4 +1,4 @@
-"""``llmgw mock``: a provider that answers as OpenAI does and misbehaves on demand."""
+"""``llmgw mock``: a provider that answers as OpenAI, Anthropic, Gemini and Bedrock do, and misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ Mock provider {name!r} at {url}/v1 (any key, any model). Ctrl-C stops it.
   curl {url}/v1/embeddings -H 'content-type: application/json' -d '{{"model": "e", "input": "Hello"}}'
   curl {url}/v1/models
 
+It speaks Anthropic's /v1/messages, Gemini's /v1beta/models/{model}:generateContent and Bedrock's
+/model/{model}/converse as well, streams included.
+
 A model's name can ask for trouble: mock-slow-2s, mock-cut-3, {model}+latency=200ms+error=503.
 So can a rule, for the requests to come:
 
@@ -30,13 +33,16 @@ So can a rule, for the requests to come:
   curl -X DELETE {url}/_mock/control        forget the rules
   curl {url}/_mock/requests                 what arrived
 
-In llmgw.yaml:  {{name: mock, provider: mock, url: {url}/v1}}"""
+In llmgw.yaml:  {{name: mock, provider: mock, url: {url}/v1}}
+                {{name: mock-claude, provider: mock, api: messages, url: {url}}}"""
 
 
 def add(parser_group: Any) -> None:
     """Register the command with the subparsers of ``llmgw``."""
     parser = parser_group.add_parser(
-        "mock", help="run a mock provider that answers as OpenAI does", description=__doc__.replace("``", "")
+        "mock",
+        help="run a mock provider that answers as OpenAI and others do",
+        description=__doc__.replace("``", ""),
     )
     parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s; 0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on, default: %(default)s")

@@ -1,7 +1,8 @@
-"""A provider that answers as OpenAI does, for demos and tests: chat (JSON and events), embeddings, models.
+"""A provider for demos and tests that answers as OpenAI, Anthropic, Gemini and Bedrock do, whole and as streams.
 
-An ASGI application without a framework. It serves every path that ends in ``/chat/completions``, ``/embeddings`` or
-``/models``, under any prefix, and misbehaves on demand: by the name of the model (``mock_faults``) or by rules set
+An ASGI application without a framework. It serves every path that ends in ``/chat/completions``, ``/embeddings``,
+``/models``, ``/messages``, ``/messages/count_tokens``, ``/models/{model}:generateContent`` and its kin, or
+``/model/{model}/converse`` and its kin, under any prefix. It misbehaves on demand: by the name of the model (``mock_faults``) or by rules set
 while it runs:
 
 * ``POST /_mock/control`` with ``{"match": {"model": "gpt-*", "key": "…"}, "error": 503, "rate": 0.5, "times": 3}`` adds a
@@ -15,12 +16,14 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from llmgw_middleware.testing.mock_answers import chat_answer, embeddings, models
+from llmgw_middleware.testing.mock_answers import chat_answer, models
 from llmgw_middleware.testing.mock_control import ControlRule, behaviour_of
 from llmgw_middleware.testing.mock_faults import Behaviour, MockError, MockMisuse, error_named, read_model
 from llmgw_middleware.testing.mock_line import CallerLeft, Line
+from llmgw_middleware.testing.mock_operation import Operation, operation_of
 from llmgw_middleware.testing.mock_record import Visit, VisitorBook
 from llmgw_middleware.testing.mock_speech import send_answer, send_document
+from llmgw_middleware.testing.mock_wire import OPENAI
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -30,7 +33,11 @@ Send = Callable[[Message], Awaitable[None]]
 MODELS = ("gpt-4o", "gpt-4o-mini", "claude-haiku-4-5", "text-embedding-3-small")
 """What a mock lists by default. It answers to any other name as well."""
 
-_OPERATIONS = ("/chat/completions", "/embeddings", "/models", "/_mock/control", "/_mock/requests")
+_OPERATIONS = ("/_mock/control", "/_mock/requests")
+_SERVED = (
+    "POST …/chat/completions, …/embeddings, …/messages, …/models/{model}:generateContent, …/model/{model}/converse, "
+    "GET …/models"
+)
 
 
 def create_mock(
@@ -85,19 +92,21 @@ class MockProvider:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with Line(receive, send, pace=self._pace) as line:
-            operation = next((o for o in _OPERATIONS if scope["path"].rstrip("/").endswith(o)), None)
+            path = scope["path"].rstrip("/")
+            operation = next((o for o in _OPERATIONS if path.endswith(o)), None)
             try:
                 body = await line.body()
-                if operation is not None and operation.startswith("/_mock"):
+                if operation is not None:
                     await self._answer_control(line, scope["method"], operation, body)
                 else:
                     visit = self.book.enter(dict(scope), body)
-                    await self._receive_visit(line, visit, operation)
+                    await self._receive_visit(line, visit, operation_of(path))
             except CallerLeft:
                 return
 
-    async def _receive_visit(self, line: Line, visit: Visit, operation: str | None) -> None:
+    async def _receive_visit(self, line: Line, visit: Visit, operation: Operation | None) -> None:
         line.visit = visit
+        line.wire = OPENAI if operation is None else operation.wire
         try:
             await self._answer(line, visit, operation)
         except MockMisuse as problem:
@@ -112,21 +121,24 @@ class MockProvider:
         finally:
             visit.ended = self.book.now()
 
-    async def _answer(self, line: Line, visit: Visit, operation: str | None) -> None:
-        key = _bearer(visit)
+    async def _answer(self, line: Line, visit: Visit, operation: Operation | None) -> None:
+        key = _key(visit)
         if self._keys and key not in self._keys:
             await line.error(error_named("401"))
-        elif operation == "/models" and visit.method == "GET":
-            await line.document(200, models(self._models, self.name))
-        elif operation in {"/chat/completions", "/embeddings"} and visit.method == "POST":
-            await self._create(line, visit, operation, key)
-        else:
-            served = "POST …/chat/completions, POST …/embeddings, GET …/models"
-            text = f"No {visit.method} {visit.path} here. This mock answers {served}."
+        elif operation is None or visit.method != operation.method:
+            text = f"No {visit.method} {visit.path} here. This mock answers {_SERVED}."
             await line.error(MockError(status=404, type="invalid_request_error", code=None, message=text))
+        elif operation.kind == "models":
+            await line.document(200, models(self._models, self.name))
+        else:
+            await self._create(line, visit, operation, key)
 
-    async def _create(self, line: Line, visit: Visit, operation: str, key: str | None) -> None:
-        request = _object(visit.body)
+    async def _create(self, line: Line, visit: Visit, operation: Operation, key: str | None) -> None:
+        body = _object(visit.body)
+        chat = operation.kind == "chat"
+        request = (
+            operation.wire.asked(visit.path, body) if chat else {"model": operation.model(visit.path, body)}
+        )
         asked = request.get("model")
         if not isinstance(asked, str) or not asked:
             raise MockMisuse("you must provide a model")
@@ -136,11 +148,11 @@ class MockProvider:
         await line.pause(behaviour.latency or 0.0)
         if behaviour.error is not None:
             await line.error(error_named(behaviour.error))
-        elif operation == "/embeddings":
-            await send_document(line, embeddings(model, request), behaviour)
-        else:
+        elif chat:
             answer = chat_answer(self.name, model, request, number=visit.number, tool=behaviour.tool)
             await send_answer(line, answer, request, behaviour)
+        else:
+            await send_document(line, operation.document(model, body), behaviour)
 
     async def _answer_control(self, line: Line, method: str, operation: str, body: bytes) -> None:
         try:
@@ -170,10 +182,13 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-def _bearer(visit: Visit) -> str | None:
+def _key(visit: Visit) -> str | None:
+    """Return the caller's key, from whichever header its provider would want it in."""
     for name, value in visit.headers:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             return value[7:].decode("latin-1")
+        if name in {b"x-api-key", b"api-key", b"x-goog-api-key"}:
+            return value.decode("latin-1")
     return None
 
 

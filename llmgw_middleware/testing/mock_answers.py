@@ -189,7 +189,7 @@ def embeddings(model: str, body: Mapping[str, Any]) -> dict[str, Any]:
     inputs = _inputs(body.get("input"))
     size = _int(body.get("dimensions"), DIMENSIONS)
     encoded = body.get("encoding_format") == "base64"
-    vectors = (_vector(repr(one), size) for one in inputs)
+    vectors = (vector(repr(one), size) for one in inputs)
     rows = [
         {"object": "embedding", "index": index, "embedding": _packed(vector) if encoded else vector}
         for index, vector in enumerate(vectors)
@@ -212,7 +212,8 @@ def _inputs(given: Any) -> list[Any]:
     return list(found)
 
 
-def _vector(seed: str, size: int) -> list[float]:
+def vector(seed: str, size: int) -> list[float]:
+    """Return a unit vector that depends on ``seed`` alone."""
     rng = random.Random(seed)  # noqa: S311 - the same text has the same vector
     values = [rng.gauss(0, 1) for _ in range(size)]
     length = math.sqrt(sum(value * value for value in values)) or 1.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from llmgw_middleware.testing.mock_answers import error_body
 from llmgw_middleware.testing.mock_faults import MockError
 from llmgw_middleware.testing.mock_record import Visit
+from llmgw_middleware.testing.mock_wire import OPENAI, Lines, Wire
 
 _RETRY_AFTER = {429: b"1", 503: b"1", 529: b"1"}
 
@@ -20,7 +20,10 @@ class CallerLeft(Exception):
 
 
 class Line:
-    """Bound to one exchange; a context that ends its watch. ``visit`` keeps the record, once there is one."""
+    """Bound to one exchange; a context that ends its watch.
+
+    ``visit`` keeps the record, once there is one; ``wire`` words errors.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Line:
         pace: float,
     ) -> None:
         self.visit: Visit | None = None
+        self.wire: Wire = OPENAI
         self._receive = receive
         self._send = send
         self._pace = pace
@@ -76,13 +80,20 @@ class Line:
             await asyncio.wait({self._gone})
         raise CallerLeft
 
-    async def start(self, status: int, content_type: bytes, length: int | None = None) -> None:
+    async def start(
+        self,
+        status: int,
+        content_type: bytes,
+        length: int | None = None,
+        more: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         """Send status and headers, among them some that must not reach a gateway's caller."""
         headers = [
             (b"content-type", content_type),
             (b"x-request-id", b"req_mock_%d" % (self.visit.number if self.visit else 0)),
             (b"x-ratelimit-remaining-requests", b"9999"),
             (b"set-cookie", b"__mock=1; path=/; HttpOnly"),
+            *more,
         ]
         if length is not None:
             headers.append((b"content-length", b"%d" % length))
@@ -106,15 +117,18 @@ class Line:
         if self.visit is not None:
             self.visit.outcome = outcome
 
-    async def document(self, status: int, content: Any, outcome: str = "served") -> None:
-        """Answer with JSON."""
+    async def document(
+        self, status: int, content: Any, outcome: str = "served", more: Lines | None = None
+    ) -> None:
+        """Answer with JSON; ``more`` are further headers."""
         data = json.dumps(content, ensure_ascii=False).encode()
-        await self.start(status, b"application/json", len(data))
+        await self.start(status, b"application/json", len(data), more or ())
         await self.end(outcome, data)
 
     async def error(self, error: MockError) -> None:
-        """Answer with an error of OpenAI."""
-        await self.document(error.status, error_body(error), "failed")
+        """Answer with an error, in the words of the API that was called."""
+        status, more, body = self.wire.error(error)
+        await self.document(status, body, "failed", more)
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

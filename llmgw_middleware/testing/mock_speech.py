@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from llmgw_middleware.testing.mock_answers import MockAnswer, closing, completion, error_body, opening, spoken
+from llmgw_middleware.testing.mock_answers import MockAnswer
 from llmgw_middleware.testing.mock_faults import Behaviour, error_named
 from llmgw_middleware.testing.mock_line import Line
 
@@ -22,13 +22,13 @@ async def send_answer(
         usage = isinstance(options, dict) and options.get("include_usage") is True
         await _send_stream(line, answer, behaviour, usage=usage)
     else:
-        await send_document(line, completion(answer), behaviour)
+        await send_document(line, line.wire.whole(answer), behaviour)
 
 
 async def send_document(line: Line, content: Any, behaviour: Behaviour) -> None:
     """Send one JSON document, or what the fault leaves of it."""
     if behaviour.error_first:
-        await line.document(200, error_body(error_named("500")), "failed")
+        await line.document(200, line.wire.error(error_named("500"))[2], "failed")
         return
     data = json.dumps(content, ensure_ascii=False).encode()
     broken = behaviour.cut is not None or behaviour.reset is not None
@@ -45,25 +45,27 @@ async def send_document(line: Line, content: Any, behaviour: Behaviour) -> None:
 
 async def _send_stream(line: Line, answer: MockAnswer, behaviour: Behaviour, *, usage: bool) -> None:
     """Send events. A caller who goes is noticed between two words."""
-    await line.start(200, b"text/event-stream; charset=utf-8")
+    wire = line.wire
+    await line.start(200, wire.content_type)
     if behaviour.error_first:
-        await line.end("failed", _event(error_body(error_named("500"))))
+        await line.end("failed", wire.failed(error_named("500")))
         return
     if behaviour.reset == 0:
         await line.write(b"")
         line.note("reset")
         return
-    for chunk in opening(answer):
-        await line.write(_event(chunk))
+    for event in wire.opening(answer):
+        await line.write(event)
     if await _speak(line, answer, behaviour):
-        for chunk in closing(answer, usage=usage):
-            await line.write(_event(chunk))
-        await line.end("served", b"data: [DONE]\n\n")
+        *events, last = wire.closing(answer, usage=usage)
+        for event in events:
+            await line.write(event)
+        await line.end("served", last)
 
 
 async def _speak(line: Line, answer: MockAnswer, behaviour: Behaviour) -> bool:
     """Send the words. Returns whether the answer may be ended as it should."""
-    for number, chunk in enumerate(spoken(answer)):
+    for number, event in enumerate(line.wire.spoken(answer)):
         if number == behaviour.stall:
             await line.silence()
         if number == behaviour.cut:
@@ -72,7 +74,7 @@ async def _speak(line: Line, answer: MockAnswer, behaviour: Behaviour) -> bool:
         if number == behaviour.reset:
             line.note("reset")
             return False
-        await line.write(_event(chunk))
+        await line.write(event)
         if line.visit is not None:
             line.visit.words += 1
         await line.pause((behaviour.gap or 0.0) * _breath(answer.words[number // answer.choices]))
@@ -83,7 +85,3 @@ def _breath(word: str) -> float:
     """Return how long a word takes: longer ones more, and the end of a sentence most."""
     slow = 1.6 if word.rstrip().endswith((".", "!", "?", ":")) else 0.7
     return slow + min(len(word), _LONG_WORD) / _LONG_WORD * 0.6
-
-
-def _event(chunk: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(chunk, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
