@@ -13,14 +13,14 @@ _SUFFIX = {operation: suffix for suffix, operation in KNOWN_SUFFIXES.items()}
 _MODELS, _MESSAGES, _COUNT = (
     _SUFFIX[operation] for operation in (Operation.MODELS, Operation.MESSAGES, Operation.COUNT_TOKENS)
 )
-_TALKS = (_SUFFIX[Operation.CHAT], _MESSAGES)
+_TALKS = (_SUFFIX[Operation.CHAT], _SUFFIX[Operation.RESPONSES], _MESSAGES)
 
 
 def paths_of(routes: Iterable[Route]) -> tuple[PathTest, ...]:
     """Return the paths of all routes, each once.
 
-    A route without a path adds the known operations under ``/v1``; beside a path of chat or messages comes its model
-    listing.
+    A route without a path adds the known operations under ``/v1``; beside a path of chat, responses or messages comes
+    its model listing.
     """
     found: dict[PathTest, None] = {}
     for route in routes:

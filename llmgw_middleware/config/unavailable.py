@@ -30,10 +30,7 @@ KEYS: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 """Keys by the part that would hold them."""
 
-VALUES: Mapping[str, frozenset[str]] = {
-    "provider": frozenset({"bedrock", "gemini"}),
-    "api": frozenset({"responses", "converse", "mantle", "mantle/anthropic", "gemini"}),
-}
+VALUES: Mapping[str, frozenset[str]] = {}
 """Values by the key that would hold them."""
 
 

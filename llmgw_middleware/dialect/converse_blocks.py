@@ -165,8 +165,11 @@ def arguments(call: ToolCall, at: str) -> Mapping[str, msgspec.Raw]:
     try:
         return _OBJECT.decode(call.arguments)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        param = call.at or at
         raise BadRequest(
-            f"{at!r}: the arguments of {call.name!r} are no JSON object.", code="bad_arguments", param=at
+            f"{param!r}: the arguments of {call.name!r} are no JSON object.",
+            code="bad_arguments",
+            param=param,
         ) from None
 
 

@@ -13,6 +13,7 @@ from llmgw_middleware.dialect.chat import ChatRequest, Number, TextPart, Tool, T
 from llmgw_middleware.dialect.chat_port import Terms, Written
 from llmgw_middleware.dialect.converse_blocks import Blocks, cache_point
 from llmgw_middleware.dialect.converse_thinking import Thinking
+from llmgw_middleware.dialect.end_user import opaque_id
 from llmgw_middleware.errors import BadRequest
 
 EVENT_STREAM = b"application/vnd.amazon.eventstream"
@@ -48,10 +49,11 @@ def write_request(request: ChatRequest, terms: Terms) -> Written:
     )
 
 
-def counted(request: ChatRequest, terms: Terms) -> dict[str, Any]:
-    """Return the parts of a request that count as its input, in the form that ``/count-tokens`` takes."""
+def counting_request(request: ChatRequest, terms: Terms) -> tuple[str, dict[str, Any]]:
+    """Return path and body of the question how many tokens the input of a request has."""
     body = _Writer(request, terms).body()
-    return {name: body[name] for name in ("messages", "system", "toolConfig") if name in body}
+    counts = {name: body[name] for name in ("messages", "system", "toolConfig") if name in body}
+    return model_path(terms.model, "count-tokens"), {"input": {"converse": counts}}
 
 
 class _Writer:
@@ -210,7 +212,7 @@ class _Writer:
                     request.name_of("metadata"), "The backend takes metadata as texts by name."
                 )
         if request.user is not None:
-            found["user"] = opaque(request.user)
+            found["user"] = opaque_id(request.user, self._terms.salt)[:64]
         return found or None
 
     def _tier(self) -> dict[str, str] | None:
@@ -227,10 +229,3 @@ class _Writer:
 
 def _instruction(part: TextPart) -> list[dict[str, Any]]:
     return [{"text": part.text}] if part.cache is None else [{"text": part.text}, cache_point(part.cache)]
-
-
-def opaque(user: str) -> str:
-    """Return an id that tells nobody who that is."""
-    from hashlib import sha256
-
-    return sha256(user.encode(errors="replace")).hexdigest()[:32]

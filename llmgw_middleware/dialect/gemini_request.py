@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from llmgw_middleware.dialect.adjust import Adjustments
 from llmgw_middleware.dialect.capability import Capabilities, capabilities_of
 from llmgw_middleware.dialect.chat import ChatRequest, ImagePart, ResponseFormat, Tool
 from llmgw_middleware.dialect.chat_port import Terms, Written
+from llmgw_middleware.dialect.end_user import opaque_id
 from llmgw_middleware.dialect.gemini_parts import Contents
 from llmgw_middleware.errors import BadRequest
 
@@ -55,11 +55,25 @@ def write_request(request: ChatRequest, terms: Terms) -> Written:
     )
 
 
+def counting_request(request: ChatRequest, terms: Terms) -> tuple[str, dict[str, Any]]:
+    """Return path and body of the question how many tokens the input of a request has."""
+    body = _Writer(request, terms).body()
+    counts: dict[str, Any] = {
+        name: body[name] for name in ("contents", "systemInstruction", "tools") if name in body
+    }
+    path = model_path(terms.model, "countTokens")
+    if "project" in terms.place:
+        return path, counts
+    model = f"models/{(terms.model or '').removeprefix('models/')}"
+    return path, {"generateContentRequest": {"model": model, **counts}}
+
+
 class _Writer:
     def __init__(self, request: ChatRequest, terms: Terms) -> None:
         self._request = request
         self._can: Capabilities = capabilities_of(terms.model, terms.capabilities)
         self._vertex = "project" in terms.place
+        self._salt = terms.salt
         self.adjustments = Adjustments(terms.on_unsupported)
 
     def body(self) -> dict[str, Any]:
@@ -199,7 +213,7 @@ class _Writer:
         labels: dict[str, str] = {}
         if request.user is not None:
             if self._vertex:
-                labels["user"] = sha256(request.user.encode(errors="replace")).hexdigest()[:32]
+                labels["user"] = opaque_id(request.user, self._salt)[:32]
             else:
                 self.adjustments.leave_out(request.name_of("user"))
         if request.metadata is not None:

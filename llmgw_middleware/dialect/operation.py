@@ -10,6 +10,7 @@ from llmgw_middleware.dialect.port import Fields, Operation
 KNOWN_SUFFIXES: Mapping[str, Operation] = MappingProxyType(
     {
         "/chat/completions": Operation.CHAT,
+        "/responses": Operation.RESPONSES,
         "/messages": Operation.MESSAGES,
         "/messages/count_tokens": Operation.COUNT_TOKENS,
         "/embeddings": Operation.EMBEDDINGS,

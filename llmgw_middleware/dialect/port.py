@@ -21,11 +21,12 @@ Fields = Mapping[str, msgspec.Raw]
 class Operation(Enum):
     """What a caller wants done, each in one dialect of callers.
 
-    ``CHAT`` and ``EMBEDDINGS`` are OpenAI's, ``MESSAGES`` and ``COUNT_TOKENS`` Anthropic's. ``OPAQUE`` has no dialect and
+    ``CHAT``, ``RESPONSES`` and ``EMBEDDINGS`` are OpenAI's, ``MESSAGES`` and ``COUNT_TOKENS`` Anthropic's. ``OPAQUE`` has no dialect and
     can only be forwarded as it is.
     """
 
     CHAT = "chat"
+    RESPONSES = "responses"
     MESSAGES = "messages"
     COUNT_TOKENS = "count_tokens"
     EMBEDDINGS = "embeddings"
@@ -45,6 +46,10 @@ class Unsayable(Exception):
 
 class Unspoken(NotFound, Unsayable):
     """The backend has no such operation at all."""
+
+
+JOINT = b"\x1e"
+"""Stands between the answers of several calls; no JSON has this byte unescaped."""
 
 
 class MalformedReply(Exception):
@@ -85,7 +90,8 @@ class Outgoing:
 
     ``path`` is the operation's path below the backend's URL. ``dropped`` names what was left out of the request or
     changed in it, for ``x-llmgw-dropped``. ``remember`` is what the conversation wants to know again when the answer
-    comes; nobody else reads it. ``answer`` is the answer itself where nobody has to be asked; ``otherwise`` the one that
+    comes; nobody else reads it. ``rest`` are the bodies of further calls to the same path, made one after the other in
+    the same attempt; their answers are read as one, joined by ``JOINT``. ``answer`` is the answer itself where nobody has to be asked; ``otherwise`` the one that
     stands in if the upstream refuses.
     """
 
@@ -94,6 +100,7 @@ class Outgoing:
     body: bytes
     dropped: tuple[str, ...] = ()
     remember: Any = None
+    rest: tuple[bytes, ...] = ()
     answer: Receipt | None = None
     otherwise: Receipt | None = None
 

@@ -149,7 +149,7 @@ _ROWS = (
         auth="sigv4",
         family="anthropic",
     ),
-    Profile(name="mock", dialect="openai", url="http://127.0.0.1:9000/v1", quirks=Quirks(responses=True)),
+    Profile(name="mock", dialect="openai", url="http://127.0.0.1:9000/v1"),
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({row.name: row for row in _ROWS})
@@ -161,7 +161,7 @@ APIS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "openai-compatible": ("chat", "responses"),
         "azure": ("chat", "responses"),
         "bedrock": ("converse", "mantle", "mantle/openai", "mantle/anthropic"),
-        "mock": ("chat", "responses", "messages", "gemini", "converse"),
+        "mock": ("chat", "messages", "gemini", "converse"),
     }
 )
 """The values of ``api`` by provider; the first is the default."""
@@ -205,8 +205,6 @@ def _row(backend: Backend) -> Profile:
 
 
 def _mock(row: Profile, _: Backend, api: str) -> Profile:
-    if api == "responses":
-        return replace(row, dialect="responses")
     other, path = _MOCKED.get(api, ("", ""))
     if not other:
         return row

@@ -7,10 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from llmgw_middleware.dialect.anthropic import AnthropicCounting, AnthropicMessages
 from llmgw_middleware.dialect.anthropic_caller import AnthropicCaller
 from llmgw_middleware.dialect.anthropic_chat import MessagesCaller, MessagesUpstream
+from llmgw_middleware.dialect.bedrock_embed import BedrockEmbeddings
 from llmgw_middleware.dialect.chat_port import CallerChat, Means, UpstreamChat
 from llmgw_middleware.dialect.converse import ConverseUpstream
+from llmgw_middleware.dialect.converse_errors import read_error as converse_error
+from llmgw_middleware.dialect.converse_request import counting_request as counted_by_bedrock
 from llmgw_middleware.dialect.counting import EstimatedCounting
+from llmgw_middleware.dialect.counting_native import NativeCounting
 from llmgw_middleware.dialect.gemini import GeminiUpstream
+from llmgw_middleware.dialect.gemini_embed import GeminiEmbeddings
+from llmgw_middleware.dialect.gemini_errors import read_error as gemini_error
+from llmgw_middleware.dialect.gemini_request import counting_request as counted_by_gemini
 from llmgw_middleware.dialect.opaque import OpaqueConversation
 from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
 from llmgw_middleware.dialect.openai_caller import OpenAICaller
@@ -18,13 +25,17 @@ from llmgw_middleware.dialect.openai_chat import ChatCaller, ChatUpstream
 from llmgw_middleware.dialect.operation import operation_of
 from llmgw_middleware.dialect.port import CallerDialect, Conversation, Operation
 from llmgw_middleware.dialect.provider import Profile
+from llmgw_middleware.dialect.responses import ResponsesCaller, ResponsesUpstream
+from llmgw_middleware.dialect.responses_errors import ResponsesErrors
+from llmgw_middleware.dialect.responses_native import ResponsesNative
 from llmgw_middleware.dialect.translation import Translation
 from llmgw_middleware.model.http import Header
 
-_OPENAI, _ANTHROPIC = OpenAICaller(), AnthropicCaller()
+_OPENAI, _ANTHROPIC, _RESPONSES = OpenAICaller(), AnthropicCaller(), ResponsesErrors()
 
 _CALLERS: Mapping[Operation, CallerChat] = {
     Operation.CHAT: ChatCaller(),
+    Operation.RESPONSES: ResponsesCaller(),
     Operation.MESSAGES: MessagesCaller(),
 }
 """Whose requests can be translated."""
@@ -34,11 +45,9 @@ _UPSTREAMS: Mapping[str, Callable[[Profile, Means], UpstreamChat]] = {
     "anthropic": lambda _, means: MessagesUpstream(max_event=means.max_event),
     "gemini": lambda _, means: GeminiUpstream(max_event=means.max_event),
     "converse": lambda _profile, _means: ConverseUpstream(),
+    "responses": lambda _, means: ResponsesUpstream(max_event=means.max_event),
 }
 """Into what requests can be translated, by the dialect of a profile."""
-
-_SAME = {Operation.CHAT: "openai", Operation.MESSAGES: "anthropic"}
-"""The dialect of backends to which an operation passes through."""
 
 
 def conversation(operation: Operation, profile: Profile, *, bare: bool, means: Means) -> Conversation | None:
@@ -49,30 +58,58 @@ def conversation(operation: Operation, profile: Profile, *, bare: bool, means: M
     never by asking a backend, so there is nothing to say.
     """
     match operation:
-        case Operation.CHAT | Operation.MESSAGES:
-            if bare or profile.dialect == _SAME[operation]:
-                return _same(operation, profile, bare=bare, means=means)
-            upstream = _UPSTREAMS.get(profile.dialect)
-            return (
-                None
-                if upstream is None
-                else Translation(_CALLERS[operation], upstream(profile, means), means)
+        case Operation.CHAT | Operation.MESSAGES | Operation.RESPONSES:
+            same = _same(operation, profile, bare=bare, means=means)
+            return same or Translation(
+                _CALLERS[operation], _UPSTREAMS[profile.dialect](profile, means), means
             )
         case Operation.COUNT_TOKENS:
-            own = bare or profile.dialect == "anthropic"
-            return AnthropicCounting(profile) if own else EstimatedCounting(MessagesCaller(), means)
+            return _counting(profile, bare=bare, means=means)
         case Operation.EMBEDDINGS:
-            return OpenAIEmbeddings(profile) if profile.dialect in {"openai", "responses"} else None
+            return _embeddings(profile, means)
         case Operation.OPAQUE:
             return OpaqueConversation()
         case Operation.MODELS:
             return None
 
 
-def _same(operation: Operation, profile: Profile, *, bare: bool, means: Means) -> Conversation:
-    if operation is Operation.MESSAGES:
+def _same(operation: Operation, profile: Profile, *, bare: bool, means: Means) -> Conversation | None:
+    """Return the conversation of an operation that passes through, None where it has to be translated."""
+    openai = profile.dialect in {"openai", "responses"}
+    if operation is Operation.MESSAGES and (bare or profile.dialect == "anthropic"):
         return AnthropicMessages(profile, means)
-    return OpenAIChat(profile, ask_usage=profile.stream_usage and not bare, adjust=not bare, means=means)
+    if operation is Operation.RESPONSES and (bare or (openai and profile.quirks.responses)):
+        return ResponsesNative(profile, means)
+    if operation is Operation.CHAT and (bare or profile.dialect == "openai"):
+        return OpenAIChat(profile, ask_usage=profile.stream_usage and not bare, adjust=not bare, means=means)
+    return None
+
+
+def _counting(profile: Profile, *, bare: bool, means: Means) -> Conversation:
+    caller = MessagesCaller()
+    if bare or profile.dialect == "anthropic":
+        return AnthropicCounting(profile)
+    if profile.dialect == "gemini":
+        return NativeCounting(
+            caller, means, worded=counted_by_gemini, key="totalTokens", read_error=gemini_error
+        )
+    if profile.dialect == "converse":
+        return NativeCounting(
+            caller, means, worded=counted_by_bedrock, key="inputTokens", read_error=converse_error
+        )
+    return EstimatedCounting(caller, means)
+
+
+def _embeddings(profile: Profile, means: Means) -> Conversation | None:
+    match profile.dialect:
+        case "openai" | "responses":
+            return OpenAIEmbeddings(profile)
+        case "gemini":
+            return GeminiEmbeddings(means)
+        case "converse":
+            return BedrockEmbeddings(means)
+        case _:
+            return None
 
 
 def caller_dialect(path: str, headers: Sequence[Header] = ()) -> CallerDialect:
@@ -83,6 +120,8 @@ def caller_dialect(path: str, headers: Sequence[Header] = ()) -> CallerDialect:
     operation = operation_of(path, None)
     if operation in {Operation.MESSAGES, Operation.COUNT_TOKENS}:
         return _ANTHROPIC
+    if operation is Operation.RESPONSES:
+        return _RESPONSES
     if operation is Operation.MODELS and any(name == b"anthropic-version" for name, _ in headers):
         return _ANTHROPIC
     return _OPENAI

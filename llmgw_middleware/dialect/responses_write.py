@@ -64,7 +64,7 @@ class _Writer:
             self.adjustments.leave_out(path)
         for field in _REFUSED:
             value = getattr(request, field)
-            if value is not None and value != ():
+            if value is not None and value not in ((), []):
                 self.adjustments.leave_out(request.name_of(field))
         if any(mode != "text" for mode in request.modalities):
             self.adjustments.leave_out_value(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmgw_middleware.dialect.port import (
+    JOINT,
     Asked,
     Conversation,
     Fields,
@@ -24,6 +25,7 @@ from llmgw_middleware.exchange.order import Leg, Order
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.model.fault import Fault, FaultKind
 from llmgw_middleware.model.http import Header
+from llmgw_middleware.transport.credential import Credential
 from llmgw_middleware.transport.port import (
     Call,
     Malformed,
@@ -102,11 +104,12 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
     if worded.outgoing.answer is not None:
         return Whole(200, JSON_HEADERS, worded.outgoing.answer)
     call = worded.call(order, leg, key_index)
-    credential = leg.upstream.credentials[key_index]
+    if worded.outgoing.rest:
+        return await _in_turn(worded, call, leg, key_index, transport=transport, end=end)
     try:
+        credential = leg.upstream.credentials[key_index]
         if credential is not None:
-            async with asyncio.timeout_at(first):
-                call = await credential.authorize(call)
+            call = await _authorized(call, credential, first)
         reply = await transport.send(call, timeouts=leg.timeouts, deadline=first)
     except (TransportError, TimeoutError) as error:
         return _fault_of(error)
@@ -119,6 +122,37 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
         if not isinstance(outcome, Begun):
             await reply.aclose()
     return outcome
+
+
+async def _authorized(call: Call, credential: Credential, deadline: float) -> Call:
+    """Return the call with a credential that changes with time."""
+    async with asyncio.timeout_at(deadline):
+        return await credential.authorize(call)
+
+
+async def _in_turn(
+    worded: _Worded, call: Call, leg: Leg, key_index: int, *, transport: Transport, end: float
+) -> Outcome:
+    """Make several calls one after the other and read their answers as one; the first that fails is the outcome."""
+    credential = leg.upstream.credentials[key_index]
+    bodies = []
+    try:
+        for body in (call.body, *worded.outgoing.rest):
+            one = replace(call, body=body)
+            if credential is not None:
+                one = await _authorized(one, credential, end)
+            reply = await transport.send(one, timeouts=leg.timeouts, deadline=end)
+            try:
+                good = 200 <= reply.status < 300  # noqa: PLR2004 - the class of success
+                found = await _collect(reply, end, MAX_REPLY if good else MAX_ERROR, cut=not good)
+            finally:
+                await reply.aclose()
+            if not good:
+                return worded.talk.read_error(reply.status, reply.headers, found, now=time.time())
+            bodies.append(found)
+        return Whole(200, JSON_HEADERS, worded.talk.read_reply(worded.outgoing, JOINT.join(bodies), JSON))
+    except (TransportError, TimeoutError, MalformedReply) as error:
+        return _fault_of(error)
 
 
 @dataclass(slots=True)  # made for every request: frozen would cost three times as much

@@ -30,6 +30,7 @@ def test_beside_messages_come_the_counting_of_tokens_and_the_listing(load_text):
 def test_a_route_without_a_path_adds_the_known_operations_and_nothing_else(load_text, route):
     assert {value for _, value in paths(load_text, f"routes: [{{respond: {{}}, {route}}}]")} == {
         "/v1/chat/completions",
+        "/v1/responses",
         "/v1/messages",
         "/v1/messages/count_tokens",
         "/v1/models",

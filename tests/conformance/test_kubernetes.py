@@ -33,7 +33,7 @@ MODELS = (
     "AgentgatewayModel is a kind that is left out and reported; models belong to backends and routes here"
 )
 INVALID = "an expression that is wrong is an error when it is loaded, not a rule that is left out"
-LATER = "its provider, transformation or mirror is not there yet"
+LATER = "its mirror is not there yet"
 DIFFERENT: Mapping[str, str] = {
     **dict.fromkeys(
         (
@@ -56,16 +56,7 @@ DIFFERENT: Mapping[str, str] = {
         MODELS,
     ),
     "routes/to-backend-cross-ns": GRANTS,
-    **dict.fromkeys(
-        (
-            "backends/ai-priority-groups",
-            "backends/llm-bedrock",
-            "backends/llm-multi-priority",
-            "backends/llm-multi-secret",
-            "routes/httproute-filters",
-        ),
-        LATER,
-    ),
+    "routes/httproute-filters": LATER,
     "trafficpolicy/cel": "response.complete_time is not known here, and an expression that reads it is refused",
     **dict.fromkeys(
         (

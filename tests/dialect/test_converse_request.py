@@ -23,7 +23,7 @@ from llmgw_middleware.dialect.chat import (
     Turn,
 )
 from llmgw_middleware.dialect.chat_port import Terms, Written
-from llmgw_middleware.dialect.converse_request import counted, write_request
+from llmgw_middleware.dialect.converse_request import counting_request, write_request
 from llmgw_middleware.errors import BadRequest
 from tests.dialect.chat_events import asked
 
@@ -295,5 +295,7 @@ def test_arguments_that_are_no_object_are_refused():
 
 
 def test_only_what_is_input_is_counted():
-    found = counted(asked(max_tokens=5, system=[TextPart("s")], tools=[Tool(name="f")]), Terms(model=SONNET))
-    assert set(found) == {"messages", "system", "toolConfig"}
+    request = asked(max_tokens=5, system=[TextPart("s")], tools=[Tool(name="f")])
+    path, body = counting_request(request, Terms(model=NOVA))
+    assert path == "/model/us.amazon.nova-pro-v1%3A0/count-tokens"
+    assert set(body["input"]["converse"]) == {"messages", "system", "toolConfig"}
