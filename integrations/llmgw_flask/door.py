@@ -33,6 +33,12 @@ class FlaskDoor:
         """Read a request that one of our rules has caught; None where the gateway does not want it."""
         return arrive(native, self._entry)
 
+    def signal(
+        self, name: str, *, user: object = None, request_id: str | None = None, value: float = 1.0
+    ) -> int:
+        """Tell how an answer was received, in any view; as ``Gateway.signal``."""
+        return self.gateway.signal(name, user=user, request_id=request_id, value=value)
+
     def answer(self, call: Arrival) -> FlaskResponse:
         """Answer inside the request's context; ``onNoRoute: pass`` is Flask's 404, as no view stands behind ours."""
         if isinstance(call.body, GatewayError):

@@ -20,6 +20,7 @@ WELCOME = """
              bob   / bob     premium tier           answered by gpt-5
              admin / admin   premium tier, in the EU; {site}/admin/ makes others premium
   Rules      sample_apps/django_chat/llmgw.yaml (edit it while the demo runs)
+  Canary     ask for the model "preview"; {llmgw} canary status
   Providers  {mocks} (mocks; the page has switches that break them)
 
   Why does a question go where it goes?

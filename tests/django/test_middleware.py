@@ -317,3 +317,7 @@ def test_the_projects_own_code_asks_the_gateway_that_answers_requests(upstream: 
 def test_where_it_is_switched_off_there_is_no_gateway_to_ask():
     with override_settings(LLMGW_ENABLED=False), pytest.raises(ConfigError, match="LLMGW_ENABLED"):
         llmgw_django.gateway()
+
+
+def test_a_view_of_the_project_can_say_how_an_answer_was_received(gateway):
+    assert llmgw_django.gateway().signal("thumbs_down", user=7) == 0

@@ -6,8 +6,9 @@ import io
 import threading
 
 import pytest
-from flask import request
+from flask import g, request
 
+from llmgw_flask import LLMGateway
 from llmgw_middleware.testing.answers import answer
 from llmgw_middleware.testing.answers import chat as completion
 from llmgw_middleware.testing.streams import stream
@@ -240,3 +241,15 @@ def test_the_wrapper_leaves_the_context_before_the_upstream_is_called(upstream, 
     upstream.default(play)
     ask(ending(app).test_client())
     assert order == ["context left", "upstream called"]
+
+
+@pytest.mark.parametrize("install", [LLMGateway], ids=["extension"], indirect=True)
+class TestSignals:
+    def test_any_view_can_say_how_an_answer_was_received(self, client):
+        assert client.application.extensions["llmgw"].signal("thumbs_down", user=7) == 0
+
+    def test_who_stands_around_the_answer_need_not_say_which_it_was(self, client):
+        with client:
+            ask(client)
+            assert g.llmgw.signal("liked") == 0
+            assert g.llmgw.variant is None

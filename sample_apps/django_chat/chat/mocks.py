@@ -7,7 +7,7 @@ from django.conf import settings
 PROVIDERS = {
     "openai": ("OpenAI", "free-backend, premium-backend, embeddings"),
     "azure": ("Azure", "eu-backend, spare-azure"),
-    "anthropic": ("Anthropic", "spare-anthropic"),
+    "anthropic": ("Anthropic", "preview-backend, spare-anthropic"),
 }
 
 STATES = ("up", "slow", "down", "cut")

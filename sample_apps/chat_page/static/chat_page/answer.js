@@ -5,6 +5,7 @@ const LABELS = {
   route: "Rule",
   backend: "Backend",
   model: "Model",
+  variant: "Side",
   attempts: "Attempts",
   "overhead-ms": "Gateway’s own time",
 };
@@ -110,12 +111,13 @@ export class Answer {
   }
 
   #badge() {
-    const { model, backend, attempts } = this.#facts;
+    const { model, backend, attempts, variant } = this.#facts;
     const total = Math.round(performance.now() - this.#started);
     const served = this.#node.dataset.state !== "failed";
     const parts = [
       ...(served && model ? [strong(model)] : []),
       ...(backend ? [part("backend", backend)] : []),
+      ...(variant && variant !== backend ? [part("variant", variant)] : []),
       ...(attempts ? [part(Number(attempts) > 1 ? "attempts many" : "attempts", count(attempts, "attempt"))] : []),
       part("time", duration(total)),
     ];
