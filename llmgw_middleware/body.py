@@ -24,6 +24,11 @@ class Missing(Enum):
 MISSING = Missing.MISSING
 
 _UNSEEN: Final = object()
+_MOST_LOOKED_AT: Final = 10_000
+"""Values that are looked at for the name of a doubled key."""
+
+_MARK, _NUMBERED, _BACKSLASHES = b'"', rb"\u0022", rb"\\"
+
 _SCALARS: Final = frozenset({str, int, float, bool, type(None), Missing})
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -96,13 +101,17 @@ def _doubled_keys(raw: bytes | msgspec.Raw, fields: Mapping[str, msgspec.Raw]) -
     """Return the keys that one level of an object has more than once.
 
     Written without a space, the fields that were found take a known length; if the object is no longer than that,
-    nothing else can stand in it. The same if it is what Python's ``json.dumps`` writes of them. Else every key of the
-    level is looked at.
+    nothing else can stand in it. The same if it is what Python's ``json.dumps`` writes of them. Else quotation marks are
+    counted, of which a doubled key has two at least; and if there are too many, every key of the level is looked at.
     """
     tight = sum(map(len, fields)) + sum(map(len, fields.values())) + 4 * len(fields) + 1
     if len(raw) == tight:
         return frozenset()
     if len(raw) == tight + 2 * len(fields) - 1 and _is_spaced(bytes(raw), fields):
+        return frozenset()
+    if _marks(bytes(raw)) == _marks(b" ".join(fields.values())) + 2 * len(fields) + "".join(fields).count(
+        '"'
+    ):
         return frozenset()
     counts = Counter(key.text for key in _PAIRS.decode(raw))
     return frozenset(key for key, count in counts.items() if count > 1)
@@ -207,12 +216,13 @@ class Body:
             raise self._fail(error) from error
 
     def _examine(self, raw: msgspec.Raw, value: Any) -> None:
-        doubled = doubled_key(raw, value)
-        if doubled is not None:
+        if has_doubled_key(raw, value):
+            key = doubled_key(raw)
+            which = "a key" if key is None else f"the key {key!r}"
             raise BadRequest(
-                f"The request body has the key {doubled!r} more than once in one object, and a rule reads it. Send it once.",
+                f"The request body has {which} more than once in one object, and a rule reads it. Send it once.",
                 code="duplicate_key",
-                param=doubled,
+                param=key,
             )
 
     def text(self, name: str) -> str | None:
@@ -255,18 +265,29 @@ class Body:
         return BadRequest(self._failure[0], code=self._failure[1])
 
 
-def doubled_key(raw: msgspec.Raw, value: Any) -> str | None:
-    """Return a key that stands twice in one object, however deep, or None. ``value`` is what ``raw`` decodes to.
+def has_doubled_key(raw: msgspec.Raw, value: Any) -> bool:
+    """Whether a key stands twice in one object, however deep. ``value`` is what ``raw`` decodes to.
 
-    Of a doubled key one value is lost in decoding, and with it two quotation marks at least. So if there are as many in
-    ``raw`` as in ``value`` written again, nothing was lost; only where a quotation mark may be written as an escape,
-    or the count differs, is every object looked at.
+    Of a doubled key one value is lost in decoding, and with it at least the marks around the key.
     """
-    text = bytes(raw)
-    if b"\\u0022" not in text and text.count(b'"') == msgspec.json.encode(value).count(b'"'):
-        return None
+    return _marks(bytes(raw)) != _marks(msgspec.json.encode(value))
+
+
+def _marks(text: bytes) -> int:
+    """Count quotation marks in JSON: around texts, and in them, where they may be escaped by their number."""
+    count = text.count(_MARK)
+    if _NUMBERED in text:
+        # What is left without the pairs of backslashes is no text any more, but its escapes are the real ones.
+        count += text.replace(_BACKSLASHES, b"").count(_NUMBERED)
+    return count
+
+
+def doubled_key(raw: msgspec.Raw) -> str | None:
+    """Return a key that stands twice in one object, if it is found among the first ones: looking takes time."""
     waiting = [raw]
-    while waiting:
+    for _ in range(_MOST_LOOKED_AT):
+        if not waiting:
+            break
         found = _opened(waiting.pop())
         if isinstance(found, _Object):
             doubled = found.doubled()

@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgw_middleware.errors import BadRequest
@@ -285,3 +285,47 @@ def test_a_body_that_no_transform_changed_is_decoded_once():
     before = facts(body={"model": "m"})
     assert before.seen_as(replace(before.request, headers=()), {}).body is before.body
     assert before.seen_as(replace(before.request, body=b"{}"), {}).body is not before.body
+
+
+KEYS = st.sampled_from(["a", 'b"', "c\\", "d\\u0022", "ä", ""])
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(alphabet='ab"\\u02é😀', max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def written(value, draw, *, double=False):
+    """JSON as somebody else might write it: quotation marks by number or not, a key twice or not."""
+    if isinstance(value, dict):
+        pairs = [f"{spelled(key, draw)}:{written(item, draw, double=double)}" for key, item in value.items()]
+        if double and pairs:
+            pairs.insert(draw(st.integers(0, len(pairs))), pairs[0])
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(written(item, draw, double=double) for item in value) + "]"
+    return spelled(value, draw) if isinstance(value, str) else json.dumps(value)
+
+
+def spelled(text, draw):
+    parts = [r"\u0022" if c == '"' and draw(st.booleans()) else json.dumps(c)[1:-1] for c in text]
+    return '"' + "".join(parts) + '"'
+
+
+def objects(value):
+    if isinstance(value, dict):
+        return bool(value) or any(map(objects, value.values()))
+    return isinstance(value, list) and any(map(objects, value))
+
+
+@given(VALUES, st.data(), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_a_doubled_key_is_seen_wherever_it_stands_and_nothing_else_is_taken_for_one(value, data, double):
+    raw = written(value, data.draw, double=double).encode()
+    body = Body(b'{"x": ' + raw + b"}")
+    if double and objects(value):
+        with pytest.raises(BadRequest) as raised:
+            body.whole(("x",))
+        assert raised.value.error_code == "duplicate_key"
+    else:
+        assert body.whole(("x",)) == value
