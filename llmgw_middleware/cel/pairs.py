@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from operator import ge, gt, le, lt
+from typing import Any, Final
 
 from llmgw_middleware.cel.code import Code, Run
 from llmgw_middleware.cel.limits import Frame
 from llmgw_middleware.cel.operators import OPERATIONS, Operation
-from llmgw_middleware.cel.values import is_list
+from llmgw_middleware.cel.values import equal, is_list, less
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
@@ -50,7 +52,7 @@ def _with_constant(mark: str, run: Run, known: Any) -> Run | None:
 
 
 def _with_integer(mark: str, run: Run, known: int) -> Run:
-    operation = OPERATIONS[mark]
+    slowly = _SLOWLY[mark]
     compare = {
         "==": known.__eq__,
         "!=": known.__ne__,
@@ -62,10 +64,24 @@ def _with_integer(mark: str, run: Run, known: int) -> Run:
 
     def run_compare(facts: Any, frame: Frame) -> Any:
         value = run(facts, frame)
-        # The others are compared in the long way: a number with a number never touches the frame.
-        return compare(value) if type(value) is int else operation(value, known, frame)
+        return compare(value) if type(value) is int else slowly(value, known)
 
     return run_compare
+
+
+def _ordered(mark: str, compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda left, right: compare(*less(left, right, mark))
+
+
+_SLOWLY: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "==": equal,
+    "!=": lambda left, right: not equal(left, right),
+    "<": _ordered("<", lt),
+    "<=": _ordered("<=", le),
+    ">": _ordered(">", gt),
+    ">=": _ordered(">=", ge),
+}
+"""Comparisons that touch no frame: for what is no int, of which a number is the other side."""
 
 
 def _all_strings(value: Any) -> bool:

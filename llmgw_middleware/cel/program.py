@@ -17,7 +17,7 @@ from llmgw_middleware.cel.references import references
 from llmgw_middleware.cel.syntax import Logic, Part
 from llmgw_middleware.cel.vocabulary import Path, Vocabulary
 
-_MISFORTUNES = (RecursionError, ArithmeticError, ValueError, TypeError, LookupError)
+_MISFORTUNES = (RecursionError, ArithmeticError, ValueError, TypeError, LookupError, AttributeError)
 """What Python raises where values are too large or too odd for it."""
 
 
