@@ -32,6 +32,7 @@ OK, PROBLEMS, UNUSABLE = 0, 1, 2
 """Exit codes: all is well; the configuration has problems; the command could not do its work (argparse's own, too)."""
 
 _INTERRUPTED = 130
+_LAST_PORT = 65535
 
 
 def main(argv: Sequence[str] | None = None, **known: Any) -> int:
@@ -53,7 +54,21 @@ def main(argv: Sequence[str] | None = None, **known: Any) -> int:
     except BrokenPipeError:
         sys.stdout = None  # the reader is gone: nothing is left to flush
         return OK
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"llmgw {words[0]}: {error.filename}: {error.strerror}", file=sys.stderr)
+        return UNUSABLE
     return code
+
+
+def port(text: str) -> int:
+    """Return the number of a port, 0 for a free one; raises ArgumentTypeError."""
+    if not (
+        text.isascii() and text.isdecimal() and len(text) <= len(str(_LAST_PORT)) and int(text) <= _LAST_PORT
+    ):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to {_LAST_PORT}")
+    return int(text)
 
 
 def parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:

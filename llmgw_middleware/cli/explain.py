@@ -8,6 +8,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def add(commands: Any) -> None:
         help="an attribute of the caller; id=… is who it is",
     )
     words.add_argument("--session", metavar="KEY", help="the caller's session key, for sticky: session")
-    words.add_argument("--ip", metavar="ADDRESS", help="the address of the direct peer")
+    words.add_argument("--ip", metavar="ADDRESS", type=_address, help="the address of the direct peer")
     words.add_argument(
         "--country", metavar="CODE", type=_country, help="where the caller is, ISO 3166 alpha-2"
     )
@@ -109,6 +110,13 @@ def _data(data: str | None) -> bytes | None:
         return Path(data[1:]).read_bytes()
     except OSError as error:
         raise ValueError(f"-d {data}: {error.strerror}") from error
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address such as 192.0.2.7") from None
 
 
 def _country(text: str) -> str:

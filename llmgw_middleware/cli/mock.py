@@ -7,7 +7,7 @@ import contextlib
 import sys
 from typing import Any
 
-from llmgw_middleware.cli import OK, UNUSABLE
+from llmgw_middleware.cli import OK, UNUSABLE, port
 from llmgw_middleware.testing.mock import MODELS, create_mock
 from llmgw_middleware.testing.mock_faults import MockMisuse, read_duration
 from llmgw_middleware.testing.mock_server import listening_socket
@@ -44,7 +44,7 @@ def add(parser_group: Any) -> None:
         help="run a mock provider that answers as OpenAI and others do",
         description=__doc__.replace("``", ""),
     )
-    parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s; 0 takes a free one")
+    parser.add_argument("--port", type=port, default=PORT, help="default: %(default)s; 0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on, default: %(default)s")
     parser.add_argument("--name", default="mock", help="what its answers call it, default: %(default)s")
     parser.add_argument(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from llmgw_middleware.cli import port
 from llmgw_middleware.errors import ConfigError
 
 PORT = 8080
@@ -42,7 +43,7 @@ def add(parser_group: Any) -> None:
         "--identify", metavar="MODULE:FUNCTION", help="tells who calls, where the configuration asks"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on, default: %(default)s")
-    parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s; 0 takes a free one")
+    parser.add_argument("--port", type=port, default=PORT, help="default: %(default)s; 0 takes a free one")
     parser.add_argument("--workers", type=_count, default=1, help="processes, default: %(default)s")
     parser.set_defaults(run=run)
 

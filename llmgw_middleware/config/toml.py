@@ -23,15 +23,16 @@ _FAILED_AT = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)
 def document(text: str, file: str, report: Report) -> list[Tree]:
     """Return the one document of ``text``, or nothing and a reported problem."""
     try:
-        loaded = tomllib.loads(text)
+        return [_tree(tomllib.loads(text), (), Position(file, 1, 1), lines_of(text, file))]
     except tomllib.TOMLDecodeError as error:
         found = _FAILED_AT.fullmatch(str(error))
         line, column = (int(found[2] or 1), int(found[3] or 1)) if found else (1, 1)
         report.error(
             "syntax", Position(file, line, column), f"This cannot be read: {found[1] if found else error}."
         )
-        return []
-    return [_tree(loaded, (), Position(file, 1, 1), lines_of(text, file))]
+    except RecursionError:
+        report.error("syntax", Position(file, 1, 1), "This is nested too deeply.")
+    return []
 
 
 def lines_of(text: str, file: str) -> dict[Path, Position]:

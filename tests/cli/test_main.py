@@ -18,7 +18,17 @@ def test_the_help_names_every_command(capsys):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["chek"], ["check"], ["check", "--what", "f"]], ids=["none", "unknown", "no file", "option"]
+    "words",
+    [
+        [],
+        ["chek"],
+        ["check"],
+        ["check", "--what", "f"],
+        ["mock", "--port", "65536"],
+        ["serve", "f", "--port", "-1"],
+        ["explain", "f", "--ip", "999"],
+    ],
+    ids=["none", "unknown", "no file", "option", "port of the mock", "port to serve at", "address"],
 )
 def test_a_wrong_command_line_is_refused(words, capsys):
     with pytest.raises(SystemExit) as left:
@@ -92,3 +102,10 @@ def test_only_the_command_that_is_asked_for_is_imported(monkeypatch):
     monkeypatch.setattr(command_line, "import_module", noting)
     parser(["check", "f"])
     assert imported == ["llmgw_middleware.cli.check"]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path, capsys):
+    (tmp_path / "llmgw.yaml").write_text("routes: []\n")
+    page = tmp_path / "nowhere" / "page.md"
+    assert main(["docs", str(tmp_path / "llmgw.yaml"), "-o", str(page)]) == 2
+    assert capsys.readouterr().err == f"llmgw docs: {page}: No such file or directory\n"

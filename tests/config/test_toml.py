@@ -58,3 +58,10 @@ def test_what_is_no_toml_is_an_error_with_its_place():
     report = Report()
     assert document("a = 1\nb = = 2\n", "f.toml", report) == []
     assert (report.problems[0].code, report.problems[0].line) == ("syntax", 2)
+
+
+@pytest.mark.parametrize("depth", [450, 3000])
+def test_what_is_nested_too_deeply_is_a_problem(depth):
+    report = Report()
+    assert document(f"a = {'[' * depth}{']' * depth}", "f.toml", report) == []
+    assert [problem.message for problem in report.problems] == ["This is nested too deeply."]
