@@ -41,7 +41,7 @@ from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.health import HealthVerdict
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.split import Dial
-from llmgw_middleware.rollouts.standings import Standings
+from llmgw_middleware.rollouts.standings import FileStandings, Standings
 from llmgw_middleware.rollouts.trials import Listener, Rollouts
 from llmgw_middleware.shadow import Mirror
 from llmgw_middleware.shaping import Prelude, Shaping
@@ -98,7 +98,7 @@ def build_gateway(
         snapshot = build_snapshot(
             replace(plan, debug_headers=True) if settings.debug else plan,
             before,
-            standings=extra.standings,
+            standings=extra.standings or _standings(plan),
             listeners=extra.on_change,
             flags=_lookup(extra.flags, plan),
         )
@@ -116,6 +116,15 @@ def build_gateway(
         observers=extra.observers,
         rng=extra.rng,
     )
+
+
+def _standings(plan: Plan) -> Standings | None:
+    if plan.state_folder is None:
+        return None
+    try:
+        return FileStandings(Path(plan.state_folder))
+    except OSError as error:
+        raise ConfigError(f"state.path: {plan.state_folder} cannot be used: {error.strerror}") from error
 
 
 def _lookup(given: Lookup | None, plan: Plan) -> Lookup | None:

@@ -81,11 +81,12 @@ class Control:
             case "mirrors":
                 return {"ok": True, "pid": os.getpid(), "mirrors": mirrors_shown(self._mirrors)}
             case "pause" | "resume" | "promote" | "rollback" as verb if isinstance(name, str):
-                return self._change(verb, name)
+                return self._change(verb, name, command.get("epoch"))
             case other:
                 return {"ok": False, "error": f"there is no command {other!r}"}
 
-    def _change(self, verb: str, name: str) -> dict[str, Any]:
+    def _change(self, verb: str, name: str, epoch: Any) -> dict[str, Any]:
+        """Act, unless the canary has changed since ``epoch``: then another process that shares its standing did."""
         act = {
             "pause": self._rollouts.pause,
             "resume": self._rollouts.resume,
@@ -93,6 +94,8 @@ class Control:
             "rollback": self._rollouts.roll_back,
         }[verb]
         try:
+            if isinstance(epoch, int) and self._rollouts.epoch(name) != epoch:
+                return {"ok": True, "pid": os.getpid(), "change": None}
             return {"ok": True, "pid": os.getpid(), "change": _plain(act(name))}
         except LookupError as error:
             return {"ok": False, "unknown": True, "error": str(error.args[0])}

@@ -12,6 +12,7 @@ from llmgw_middleware.config.cover import covers, path_covers
 from llmgw_middleware.config.problem import Problem
 from llmgw_middleware.dialect.provider import profile_of
 from llmgw_middleware.dialect.retirement import retirement
+from llmgw_middleware.match.routing import flags_of
 from llmgw_middleware.match.table import first_priority, last_priority
 from llmgw_middleware.model.backend import Pool
 from llmgw_middleware.model.expression import Expression
@@ -34,6 +35,7 @@ def lint(plan: Plan, *, today: date | None = None) -> tuple[Problem, ...]:
         *_default(plan),
         *(problem for route in plan.routes for problem in _route(route)),
         *(problem for pool in plan.pools.values() for problem in _pool(pool, plan)),
+        *_flags(plan),
         *_geography(plan),
         *_keys(plan),
         *_retired(plan, today or datetime.now(UTC).date()),
@@ -108,7 +110,7 @@ def _default(plan: Plan) -> Iterator[Problem]:
 
 
 def _route(route: Route) -> Iterator[Problem]:
-    for side in route.split:
+    for side in () if route.trial is not None else route.split:
         if not side.weight:
             yield _warning(
                 "zero_weight",
@@ -140,6 +142,12 @@ def _route(route: Route) -> Iterator[Problem]:
     if route.target is not None and route.target in route.fallback:
         yield _warning(
             "no_effect", route.where, f'"{route.name}" falls back to "{route.target}", where it goes anyway.'
+        )
+    if route.mirror is not None and route.mirror.target in {route.target, *(s.target for s in route.split)}:
+        yield _warning(
+            "no_effect",
+            route.where,
+            f'"{route.name}" copies its requests to "{route.mirror.target}", which answers them already.',
         )
     if route.answer is not None and (route.fallback or route.models):
         yield _warning(
@@ -188,6 +196,21 @@ def _pool(pool: Pool, plan: Plan) -> Iterator[Problem]:
 def _repeats(rules: RetryRules) -> bool:
     """Whether anything is said of repetition besides the budget, which is a backend's wherever it stands."""
     return replace(rules, budget_ratio=None, budget_minimum=None) != RetryRules()
+
+
+def _flags(plan: Plan) -> Iterator[Problem]:
+    """Find flags that nobody can be asked for: they are off."""
+    if plan.flag_lookup is not None:
+        return
+    for route in plan.routes:
+        asked = ", ".join(sorted(flags_of(route)))
+        if asked:
+            yield _warning(
+                "no_flag_lookup",
+                route.where,
+                f'"{route.name}" asks for a feature flag ({asked}), and nothing says where to look it up: it is off.',
+                "set flags.lookup: module:function, unless Extensions(flags=…) is given in code",
+            )
 
 
 def _geography(plan: Plan) -> Iterator[Problem]:

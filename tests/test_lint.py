@@ -238,3 +238,31 @@ def test_a_preset_on_the_internet_needs_a_key_too():
 def test_each_provider_ends_its_own_models():
     assert retirement("anthropic", "claude-3-haiku-20240307") == date(2026, 4, 20)
     assert retirement("bedrock", "anthropic.claude-3-haiku-20240307-v1:0") is None
+
+
+def test_a_flag_that_nobody_can_be_asked_for_is_found():
+    (found,) = of_route(path="/a", backend="b", enabled={"flag": "new"})
+    assert 'no_flag_lookup "r" asks for a feature flag (new), and nothing says where to look it up' in found
+
+
+def test_a_flag_with_a_lookup_is_no_finding():
+    route = {"name": "r", "path": "/a", "backend": "b", "when": 'flag("new")'}
+    assert findings({"routes": [route, DEFAULT], "flags": {"lookup": "shop:flag"}}) == []
+
+
+def test_a_canary_at_its_last_stage_is_no_split_without_weight():
+    canary = {"name": "roll", "route": "r", "canary": "c", "stages": ["100%"]}
+    route = {"name": "r", "path": "/a", "backend": "b"}
+    assert findings({"routes": [route, DEFAULT], "canaries": [canary]}) == []
+
+
+def test_a_canary_that_clients_choose_themselves_is_found():
+    canary = {"name": "roll", "route": "r", "canary": "c", "sticky": "header:X-Side"}
+    route = {"name": "r", "path": "/a", "backend": "b"}
+    (found,) = findings({"routes": [route, DEFAULT], "canaries": [canary]})
+    assert "client_controlled_key" in found
+
+
+def test_copies_for_who_answers_already_are_found():
+    (found,) = of_route(path="/a", backend="b", mirror={"backend": "b"})
+    assert 'no_effect "r" copies its requests to "b", which answers them already' in found

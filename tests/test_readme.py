@@ -91,7 +91,7 @@ def test_every_link_leads_somewhere():
 def test_what_it_says_is_not_there_is_refused():
     from llmgw_middleware.errors import ConfigError
 
-    for key in ("observe", "state", "console"):
+    for key in ("observe", "console"):
         with pytest.raises(ConfigError, match="not available in this version"):
             build_gateway(
                 {"routes": [{"name": "a", "path": "/v1/x", "backend": "http://127.0.0.1:1"}], key: {}}, env={}

@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask or command, and print what came of it."""
-    from llmgw_middleware.cli.reach import ask
+    from llmgw_middleware.cli.reach import ask, steer
     from llmgw_middleware.control import run_folder
 
     folder = arguments.at or run_folder(os.environ)
@@ -40,18 +40,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is None:
         print(f"llmgw canary {arguments.verb} needs the name of a canary", file=sys.stderr)
         return 2
-    answers = ask(folder, {"command": arguments.verb, "name": arguments.name})
+    answers = steer(folder, arguments.verb, arguments.name)
     known = [answer for answer in answers if not answer.get("unknown")] or answers[:1]
     if arguments.json:
         print(json.dumps({"ok": all(answer["ok"] for answer in known), "answers": known}, indent=2))
     else:
         for answer in known:
-            print(told(answer["change"], answer["pid"]) if answer["ok"] else answer["error"])
+            print(told(answer) if answer["ok"] else answer["error"])
     return 0 if all(answer["ok"] for answer in known) else 1
 
 
-def told(change: dict[str, Any], pid: int) -> str:
+def told(answer: dict[str, Any]) -> str:
     """Return a change as people read it."""
+    change, pid = answer["change"], answer["pid"]
+    if change is None:
+        return f"process {pid} follows"
     share = f"{change['weight'] * 100:.3g} %"
     return f"{change['canary']}: {change['kind'].replace('_', ' ')}, now {share} (stage {change['stage']}), process {pid}"
 

@@ -29,6 +29,21 @@ def ask(folder: Path, command: Mapping[str, Any]) -> list[dict[str, Any]]:
     return answers
 
 
+def steer(folder: Path, verb: str, name: str) -> list[dict[str, Any]]:
+    """Tell every gateway that has the canary to do so; return their answers. Raises ConfigError if there is no gateway.
+
+    All are asked first how often theirs has changed: those who share where it stands then change it once.
+    """
+    paths = [folder] if folder.is_socket() else sorted(folder.glob("*.sock"))
+    seen = {path: answer for path in paths if (answer := _ask(path, {"command": "canaries"})) is not None}
+    answers = []
+    for path, answer in seen.items():
+        epoch = answer["canaries"].get(name, {}).get("epoch")
+        said = _ask(path, {"command": verb, "name": name, "epoch": epoch})
+        answers += [] if said is None else [said]
+    return answers or ask(folder, {"command": verb, "name": name})
+
+
 def _ask(path: Path, command: Mapping[str, Any]) -> dict[str, Any] | None:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(PATIENCE)

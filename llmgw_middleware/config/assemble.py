@@ -14,7 +14,7 @@ from llmgw_middleware.config.times import timeouts
 from llmgw_middleware.config.traffic import PerRoute, breaker, retry
 from llmgw_middleware.config.trials import TrialReader, routes_tried
 from llmgw_middleware.config.words.configuration import Configuration
-from llmgw_middleware.config.words.gateway import FlagsWord, IdentityWord
+from llmgw_middleware.config.words.gateway import FlagsWord, IdentityWord, StateWord
 from llmgw_middleware.model.plan import Geography, IdentityRules, Plan
 from llmgw_middleware.model.policy import DEFAULT_RETRY, DEFAULT_TIMEOUTS
 
@@ -64,11 +64,20 @@ def assemble(words: Configuration, report: Report, sources: tuple[str, ...]) -> 
         ),
         before_routing=before_routing,
         on_answers=on_answers,
+        state_folder=_state_folder(words.state, report),
         flag_lookup=_flag_lookup(words.flags, report),
         canaries=canaries,
         experiments=experiments,
         sources=sources,
     )
+
+
+def _state_folder(word: StateWord, report: Report) -> str | None:
+    if word.store == "file" and word.path is None:
+        report.error("missing_key", word.at("store"), 'The key "path" is needed with store: file.')
+    if word.store == "memory" and word.path is not None:
+        report.error("bad_value", word.at("path"), "A path is for store: file; memory has none.")
+    return word.path if word.store == "file" else None
 
 
 def _flag_lookup(word: FlagsWord, report: Report) -> str | None:

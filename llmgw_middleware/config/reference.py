@@ -23,7 +23,7 @@ from llmgw_middleware.config.words.backend import (
 )
 from llmgw_middleware.config.words.condition import Conditions, PathForm, Presence, TextForm, ValueForm
 from llmgw_middleware.config.words.configuration import Configuration
-from llmgw_middleware.config.words.gateway import FlagsWord, GatewayWord, GeoWord, IdentityWord
+from llmgw_middleware.config.words.gateway import FlagsWord, GatewayWord, GeoWord, IdentityWord, StateWord
 from llmgw_middleware.config.words.kinds import Manual
 from llmgw_middleware.config.words.quirks import CapabilitiesWord, QuirksWord
 from llmgw_middleware.config.words.route import (
@@ -68,6 +68,7 @@ _SECTIONS: tuple[tuple[str, type[Word], type[Word] | None], ...] = (
     ("identity", IdentityWord, None),
     ("geo", GeoWord, None),
     ("flags", FlagsWord, None),
+    ("state", StateWord, None),
     ("routes[]: conditions, also in match[]", Conditions, None),
     ("routes[]", RouteWord, Conditions),
     ("A path as a form", PathForm, None),

@@ -15,7 +15,7 @@ _DIALECT_KEYS = frozenset(
 )  # fmt: skip
 KEYS: Mapping[str, frozenset[str]] = {
     "configuration": frozenset(
-        {"console", "observe", "state"}
+        {"console", "observe"}
     ),
     "route": frozenset(
         {
@@ -30,7 +30,7 @@ KEYS: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 """Keys by the part that would hold them."""
 
-VALUES: Mapping[str, frozenset[str]] = {}
+VALUES: Mapping[str, frozenset[str]] = {"store": frozenset({"redis"})}
 """Values by the key that would hold them."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from llmgw_middleware.cel.program import compile_expression
 from llmgw_middleware.cel.variables import REPLY
@@ -50,8 +50,16 @@ def changes_in(changes: Changes) -> Iterator[Expression]:
 _FLAG = re.compile(r"""\bflag\(\s*(["'])(?P<name>[^"'\\]+)\1\s*\)""")
 
 
+def flags_of(route: Route) -> frozenset[str]:
+    """Return the feature flags that the expressions of a route ask for by name."""
+    return _flags_in(expressions_of(route))
+
+
 def flags_asked(plan: Plan) -> frozenset[str]:
     """Return the feature flags that the expressions of a configuration ask for by name."""
-    everywhere = (*changes_in(plan.before_routing), *changes_in(plan.on_answers))
-    texts = [e.text for e in (*everywhere, *(e for route in plan.routes for e in expressions_of(route)))]
-    return frozenset(found["name"] for text in texts for found in _FLAG.finditer(text))
+    everywhere = _flags_in((*changes_in(plan.before_routing), *changes_in(plan.on_answers)))
+    return everywhere.union(*map(flags_of, plan.routes))
+
+
+def _flags_in(expressions: Iterable[Expression]) -> frozenset[str]:
+    return frozenset(found["name"] for e in expressions for found in _FLAG.finditer(e.text))

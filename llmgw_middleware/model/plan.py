@@ -68,6 +68,7 @@ class Plan:
     on_no_route: Literal["error", "pass"] = "error"
     identity: IdentityRules = IdentityRules()
     geography: Geography = Geography()
+    state_folder: str | None = None
     flag_lookup: str | None = None
     canaries: tuple[Canary, ...] = ()
     experiments: tuple[Experiment, ...] = ()

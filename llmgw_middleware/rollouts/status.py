@@ -35,6 +35,7 @@ def canary_status(machine: Rollout, now: float) -> dict[str, Any]:
         "stable": rules.stable,
         "canary": rules.canary,
         "status": standing.status,
+        "epoch": standing.epoch,
         "stage": standing.stage + 1,
         "stages": list(rules.stages),
         "weight": machine.weight,

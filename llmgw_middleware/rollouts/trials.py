@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -193,7 +194,7 @@ class Rollouts:
         former = None if before is None else before.courses.get(rules.name)
         if former is not None and former.rules == rules:
             return former
-        standing = self.kept.standings.load(rules.name)
+        standing = self._kept(rules.name)
         if former is not None:
             moved = (former.rules.route, former.rules.canary) != (rules.route, rules.canary)
             standing = None if moved else former.machine.standing(self._clock())
@@ -203,7 +204,7 @@ class Rollouts:
 
     def _look(self, course: Course) -> Change | None:
         now, before = self._clock(), course.machine.standing(self._clock())
-        kept = self.kept.standings.load(course.rules.name)
+        kept = self._kept(course.rules.name)
         if kept is not None and kept.epoch > before.epoch:
             course.machine.adopt(kept, now)
             course.turn()
@@ -212,6 +213,10 @@ class Rollouts:
         if change is not None:
             self._changed(course, change, before.epoch)
         return change
+
+    def epoch(self, name: str) -> int:
+        """Return how often a canary has changed. Raises LookupError."""
+        return self._found(name).machine.standing(self._clock()).epoch
 
     def _command(self, name: str, act: Callable[[Rollout, float], Change]) -> Change:
         with self.kept.lock:
@@ -223,12 +228,36 @@ class Rollouts:
 
     def _changed(self, course: Course, change: Change, before: int) -> None:
         course.turn()
-        self.kept.standings.save(course.rules.name, course.machine.standing(self._clock()), expected=before)
+        self._keep(course, change, before)
         level = logging.WARNING if change.kind == "rolled_back" else logging.INFO
         log.log(level, "%s", line(change), extra={"llmgw_canary": change.canary, "llmgw_change": change.kind})
         listeners = (*self._listeners, *((course.listener,) if course.listener is not None else ()))
         if listeners:
             threading.Thread(target=_tell, args=(listeners, change), name="llmgw change", daemon=True).start()
+
+    def _keep(self, course: Course, change: Change, before: int) -> None:
+        """Save where the canary stands now. Who was slower follows who was faster, but for a rollback, which stands."""
+        name, standing = course.rules.name, course.machine.standing(self._clock())
+        try:
+            while not self.kept.standings.save(name, standing, expected=before):
+                kept = self.kept.standings.load(name)
+                if kept is None:
+                    return
+                if change.kind != "rolled_back" or kept.status == "rolled_back":
+                    course.machine.adopt(kept, self._clock())
+                    course.turn()
+                    return
+                before, standing = kept.epoch, replace(standing, epoch=kept.epoch + 1)
+                course.machine.adopt(standing, self._clock())
+        except OSError as error:
+            log.error("where canary %s stands cannot be kept: %s", name, error)  # noqa: TRY400 - the reason says it all
+
+    def _kept(self, name: str) -> Standing | None:
+        try:
+            return self.kept.standings.load(name)
+        except OSError as error:
+            log.error("where canary %s stands cannot be read: %s", name, error)  # noqa: TRY400 - the reason says it all
+            return None
 
     def _found(self, name: str) -> Course:
         course = self.courses.get(name)

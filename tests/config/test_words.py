@@ -135,6 +135,7 @@ def test_such_a_key_is_known_in_snake_case_too(load_text, key):
 
 
 VALUE_HOMES = {
+    "store": "state: {{store: {value}}}",
     "provider": "backends: [{{name: b, provider: {value}}}]",
     "api": "backends: [{{name: b, provider: mock, api: {value}}}]",
     "strategy": "backends: [{{name: b, type: pool, strategy: {value}, backends: [{{name: x}}]}}]",

@@ -160,3 +160,31 @@ def test_init_writes_a_first_configuration_and_the_lines_for_django(capsys, tmp_
 def test_schema_needs_no_configuration(capsys):
     with override_settings(LLMGW=None):
         assert said(capsys, "schema")["$schema"].startswith("https://json-schema.org/")
+
+
+TESTS = """
+tests:
+  - {request: {body: {model: m}}, user: {tier: premium}, expect: {route: premium}}
+  - {request: {body: {model: m}}, expect: {route: everyone}}
+"""
+
+
+def test_a_file_of_tests_runs_against_the_projects_configuration(capsys, tmp_path):
+    (tmp_path / "tests.yaml").write_text(TESTS)
+    with override_settings(LLMGW=CONFIG):
+        assert said(capsys, "test", str(tmp_path / "tests.yaml"), "--json")["ok"] is True
+
+
+def test_the_projects_rules_are_documented(capsys):
+    with override_settings(LLMGW=CONFIG):
+        call_command("llmgw", "docs")
+    assert capsys.readouterr().out.startswith("# Routing rules")
+
+
+@pytest.mark.parametrize("words", [("canary", "status"), ("experiment", "status"), ("mirror", "status")])
+def test_what_runs_is_asked_without_any_configuration(capsys, tmp_path, monkeypatch, words):
+    monkeypatch.setenv("LLMGW_RUN_DIR", str(tmp_path))
+    with override_settings(LLMGW=None), pytest.raises(SystemExit) as ended:
+        call_command("llmgw", *words)
+    assert ended.value.code == 1
+    assert "can be reached" in capsys.readouterr().err

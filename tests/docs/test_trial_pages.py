@@ -72,7 +72,7 @@ def test_every_command_is_one(command):
 
 def test_every_snippet_is_run():
     assert (len(CANARIES.snippets), len(EXPERIMENTS.snippets)) == (3, 0)
-    assert set(CANARIES.files) | set(EXPERIMENTS.files) == {"canary.yaml", "experiment.yaml"}
+    assert set(CANARIES.files) | set(EXPERIMENTS.files) == {"canary.yaml", "experiment.yaml", "state.yaml"}
 
 
 @pytest.mark.parametrize("text", [CANARIES.text, EXPERIMENTS.text], ids=["canaries", "experiments"])

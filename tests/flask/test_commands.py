@@ -98,3 +98,21 @@ class TestNamedUsers:
         given = {name: value() if name == "app" else value for name, value in options.items()}
         result = explain("--user", *words, **given)
         assert (result.exit_code, reason in result.output) == (1, True), result.output
+
+
+def test_a_file_of_tests_runs_against_the_applications_configuration(command, tmp_path):
+    (tmp_path / "tests.yaml").write_text(
+        "tests: [{request: {body: {model: m}}, user: {tier: premium}, expect: {route: premium}}]"
+    )
+    result = command("test", str(tmp_path / "tests.yaml"))
+    assert (result.exit_code, "1 passed, 0 failed" in result.output) == (0, True)
+
+
+def test_the_applications_rules_are_documented(command):
+    assert command("docs").output.startswith("# Routing rules")
+
+
+@pytest.mark.parametrize("name", ["canary", "experiment", "mirror"])
+def test_what_runs_is_asked_for(command, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("LLMGW_RUN_DIR", str(tmp_path))
+    assert command(name, "status").exit_code == 1

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from llmgw_middleware.config.words.backend import Target
-from llmgw_middleware.config.words.gateway import FlagsWord, GatewayWord, GeoWord, IdentityWord
+from llmgw_middleware.config.words.gateway import FlagsWord, GatewayWord, GeoWord, IdentityWord, StateWord
 from llmgw_middleware.config.words.kinds import Manual, Paths, Text
 from llmgw_middleware.config.words.route import RouteWord
 from llmgw_middleware.config.words.traffic import PoliciesWord
@@ -54,6 +54,9 @@ class Configuration(Word):
         Field(description="Comparisons of several backends on one route."),
         Manual(kind="list of experiments"),
     ] = ()
+    state: Annotated[StateWord, Field(description="Where it is kept how far canaries have come.")] = (
+        StateWord.model_construct()
+    )
     policies: Annotated[PoliciesWord, Field(description="What happens when a backend fails.")] = (
         PoliciesWord.model_construct()
     )

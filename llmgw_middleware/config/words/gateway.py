@@ -28,6 +28,7 @@ from llmgw_middleware.model.plan import MEGABYTE
 
 _OnNoRoute = Annotated[Literal["error", "pass"], *choice("onNoRoute", "error", "pass")]
 
+_Store = Annotated[Literal["memory", "file"], *choice("store", "memory", "file")]
 Waiting = Annotated[int, *count(0, 1_000_000)]
 
 
@@ -113,6 +114,23 @@ class IdentityWord(Word):
         ),
         Manual(default="0"),
     ] = 0.0
+
+
+class StateWord(Word):
+    """Where it is kept how far canaries have come."""
+
+    noun: ClassVar[str] = "state"
+
+    store: Annotated[
+        _Store,
+        Field(
+            description="memory: in each process, for as long as it lives; file: in a folder that processes share and that "
+            "outlives them."
+        ),
+    ] = "memory"
+    path: Annotated[Text | None, Field(description="The folder of `store: file`."), Manual(kind="folder")] = (
+        None
+    )
 
 
 class FlagsWord(Word):

@@ -15,7 +15,7 @@ from llmgw_middleware import ConfigError
 from llmgw_middleware.cli import main
 from llmgw_middleware.cli.source import as_files
 
-COMMANDS = ("check", "explain", "init", "schema")
+COMMANDS = ("canary", "check", "docs", "experiment", "explain", "init", "mirror", "schema", "test")
 
 
 class Command(BaseCommand):
@@ -23,7 +23,8 @@ class Command(BaseCommand):
 
     help = (
         "check: finds what is wrong with the gateway's configuration. explain: says where a request would go, with "
-        "--user NAME for a user of this project. init: writes a first configuration. schema: prints its JSON Schema."
+        "--user NAME for a user of this project. test: runs a file of tests. docs: writes a page about the rules. canary, "
+        "experiment, mirror: show and steer what runs. init: writes a first configuration. schema: prints its JSON Schema."
     )
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's; a wrong configuration must not hide its own report
 
@@ -50,9 +51,11 @@ def _run(command: str, words: Sequence[str], notes: OutputWrapper) -> int:
             return main(["schema", *words])
         case "init":
             return main(["init", "--django", *words])
-        case "check":
+        case "canary" | "experiment" | "mirror":
+            return main([command, *words])
+        case "check" | "docs" | "test":
             with as_files(source_in_force()) as files:
-                return main(["check", *files, *words])
+                return main([command, *files, *words])
         case _:
             return _explain(words, notes)
 
