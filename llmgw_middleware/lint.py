@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,7 +14,7 @@ from llmgw_middleware.dialect.provider import profile_of
 from llmgw_middleware.dialect.retirement import retirement
 from llmgw_middleware.match.routing import flags_of
 from llmgw_middleware.match.table import first_priority, last_priority
-from llmgw_middleware.model.backend import Pool
+from llmgw_middleware.model.backend import Backend, Pool
 from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.plan import Plan
 from llmgw_middleware.model.policy import RetryRules
@@ -172,6 +172,7 @@ def _pool(pool: Pool, plan: Plan) -> Iterator[Problem]:
             f'In the pool "{pool.name}" {idle} has the weight 0: nobody is sent there.',
         )
     backends = [plan.backends.get(member.backend) for member in pool.members]
+    yield from _mixed(pool, [b for b in backends if b is not None and b.resolved], plan)
     alone = {
         name for r in plan.routes for name in (r.target, *r.fallback, *(side.target for side in r.split))
     }
@@ -190,6 +191,24 @@ def _pool(pool: Pool, plan: Plan) -> Iterator[Problem]:
             "no_effect",
             pool.where,
             f'The health check of "{pool.name}" has nobody to ask: no member has an address.',
+        )
+
+
+def _mixed(pool: Pool, backends: Sequence[Backend], plan: Plan) -> Iterator[Problem]:
+    """Find pools whose members speak several dialects: what one has no word for may be said to another."""
+    dialects = sorted({profile_of(backend).dialect for backend in backends})
+    strict = [backend.name for backend in backends if backend.on_unsupported == "error"]
+    routes = [
+        r for r in plan.routes if pool.name in {r.target, *r.fallback, *(side.target for side in r.split)}
+    ]
+    said = bool(routes) and all(route.on_unsupported is not None for route in routes)
+    if len(dialects) > 1 and strict and not said:
+        yield _warning(
+            "mixed_dialects",
+            pool.where,
+            f'The members of "{pool.name}" speak {" and ".join(dialects)}: a request that one has no word for is only put '
+            "to the others.",
+            "set onUnsupported: drop, or onUnsupported: error on the route if that is meant",
         )
 
 

@@ -117,6 +117,22 @@ def test_what_a_route_hardly_means_is_found(words, code):
     assert found.startswith(f"routes[0] {code} ")
 
 
+MIXED = [
+    {"name": "a", "provider": "anthropic", "apiKey": "${K}"},
+    {"name": "o", "url": "http://o/v1"},
+]
+
+
+def test_a_pool_of_several_dialects_that_refuses_is_found():
+    (found,) = of_pool(backends=MIXED)
+    assert "mixed_dialects" in found
+    assert "anthropic and openai" in found
+
+
+def test_a_pool_of_several_dialects_that_drops_is_fine():
+    assert of_pool(backends=[{**member, "onUnsupported": "drop"} for member in MIXED]) == []
+
+
 @pytest.mark.parametrize("key", ["user", "session", "ip"])
 def test_keys_that_no_client_sets_are_fine(key):
     assert of_route(path="/a", backends=SPLIT, sticky=key) == []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from llmgw_middleware.dialect.chat_event import CONTENT, Failed, Started, UsageSeen
+from llmgw_middleware.dialect.chat_event import CONTENT, Failed, Finish, Finished, Started, UsageSeen
 from llmgw_middleware.dialect.chat_port import CallerChat, Decoder, Encoder, Means, Scene, UpstreamChat
-from llmgw_middleware.dialect.chat_reply import ChatReply, Gatherer, events_of
+from llmgw_middleware.dialect.chat_reply import ChatReply, Choice, Gatherer, events_of
 from llmgw_middleware.dialect.port import Asked, MalformedReply, Outgoing, Piece, Receipt, StreamTap
 from llmgw_middleware.errors import BadRequest
 from llmgw_middleware.model.fault import Fault, FaultKind
@@ -70,7 +70,7 @@ class Translation:
             reply = gathered(self._upstream.decoder(scene, content_type), body)
         else:
             reply = self._upstream.read_reply(body, scene)
-        if not reply.choices:
+        if not reply.choices or any(_is_empty(choice) for choice in reply.choices):
             raise MalformedReply("the answer says nothing")
         self._learnt(reply, scene)
         return Receipt(body=self._caller.write_reply(reply, scene), model=reply.model, usage=reply.usage)
@@ -88,6 +88,14 @@ class Translation:
         return self._upstream.read_error(status, headers, body, now=now)
 
 
+EMPTY = frozenset({Finish.PAUSED, Finish.MALFORMED})
+"""Ends that are an answer only if something was said before."""
+
+
+def _is_empty(choice: Choice) -> bool:
+    return choice.finish in EMPTY and not choice.parts
+
+
 def gathered(decoder: Decoder, body: bytes) -> ChatReply:
     """Read a whole stream as one answer; raises MalformedReply if it fails in band or is cut off."""
     gatherer = Gatherer()
@@ -101,7 +109,7 @@ def gathered(decoder: Decoder, body: bytes) -> ChatReply:
 class TranslatingTap:
     """Decodes the upstream's stream and encodes it for the caller. Implements ``port.StreamTap``."""
 
-    __slots__ = ("_content", "_decoder", "_encoder", "_learn", "done", "fault", "model", "usage")
+    __slots__ = ("_content", "_decoder", "_encoder", "_learn", "_said", "done", "fault", "model", "usage")
 
     def __init__(self, decoder: Decoder, encoder: Encoder, learn: Callable[[Usage], None]) -> None:
         self.fault: Fault | None = None
@@ -111,6 +119,7 @@ class TranslatingTap:
         self._decoder = decoder
         self._encoder = encoder
         self._content = False
+        self._said = False
         self._learn = learn
 
     def __repr__(self) -> str:
@@ -148,16 +157,10 @@ class TranslatingTap:
 
     def _tell(self, events: Sequence[object]) -> Sequence[Piece]:
         for event in events:
-            kind = type(event)
-            if kind in CONTENT:
-                self._content = True
-            elif isinstance(event, UsageSeen):
-                self.usage = event.usage
-            elif isinstance(event, Started):
-                self.model = event.model
-                self.usage = event.usage
-            elif isinstance(event, Failed):
-                self.fault = event.fault
+            if type(event) in CONTENT:
+                self._content = self._said = True
+            else:
+                self._note(event)
         data = self._encoder.write(events)  # type: ignore[arg-type] # they are a decoder's
         if self._decoder.done and self.fault is None:
             self.done = True
@@ -168,6 +171,17 @@ class TranslatingTap:
             return ()
         content, self._content = self._content, False
         return (Piece(data, content),)
+
+    def _note(self, event: object) -> None:
+        """Keep what an event says of the answer as a whole."""
+        if isinstance(event, UsageSeen):
+            self.usage = event.usage
+        elif isinstance(event, Started):
+            self.model, self.usage = event.model, event.usage
+        elif isinstance(event, Failed):
+            self.fault = event.fault
+        elif isinstance(event, Finished) and event.reason in EMPTY and not self._said:
+            self.fault = Fault(kind=FaultKind.PROTOCOL, message="the answer says nothing")
 
 
 class WholeTap:

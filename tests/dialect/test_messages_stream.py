@@ -217,6 +217,10 @@ def test_a_stream_whose_start_cannot_be_read_begins_with_what_follows():
     assert translated.events[0][0] == "message_start"
 
 
+def test_a_pause_without_a_word_is_a_fault():
+    assert heard(start(), end("pause_turn")).fault == "upstream_protocol_error"
+
+
 def test_pings_and_unknown_events_say_nothing():
     found = heard(start(), event("ping"), event("invented", x=1), text(0, "a"), end())
     assert (found.fault, len(found.deltas)) == (None, 3)

@@ -191,6 +191,11 @@ def test_a_complete_answer_that_is_none_breaks_the_stream():
     assert tap.fault.kind.value == "upstream_protocol_error"
 
 
+def test_a_pause_without_a_word_is_no_answer():
+    with pytest.raises(MalformedReply):
+        answer("chat", "messages", {**MESSAGE, "content": [], "stop_reason": "pause_turn"})
+
+
 def test_a_stream_that_nobody_asked_for_is_gathered():
     translation = talk("messages", "chat")
     body = b'data: {"id":"x","model":"g","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\n'
