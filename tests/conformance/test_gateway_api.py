@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
@@ -24,6 +26,7 @@ FOLDER = "gateway-api"
 BASE = "manifests/_base_gateways_and_backends.yaml"
 SERVICES = ("infra-backend-v1", "infra-backend-v2", "infra-backend-v3")
 DRAWS = 600
+MIRRORED = 400
 
 REDIRECT = "redirects: a gateway for API calls answers them, and sends nobody elsewhere"
 LEFT_OUT: Mapping[str, str] = {
@@ -33,9 +36,7 @@ LEFT_OUT: Mapping[str, str] = {
     "httproute-backend-request-redirect": REDIRECT,
     "httproute-redirect-host-and-status": REDIRECT,
     "httproute-redirect-scheme": REDIRECT,
-    "httproute-request-mirror": "shadow traffic is not there yet",
-    "httproute-request-multiple-mirrors": "shadow traffic is not there yet",
-    "httproute-request-percentage-mirror": "shadow traffic is not there yet",
+    "httproute-request-multiple-mirrors": "a route has one mirror, and a second one is reported",
 }
 """Tests whose cases are not run, and why."""
 
@@ -138,10 +139,26 @@ async def test_the_request_is_answered_as_the_table_says(case, services, request
         assert response.status == status
         if why:
             pytest.xfail(why)
+        for mirror in case.row.get("MirroredTo", ()):
+            await mirrored(case, mirror, services, gateway)
         if "Backend" in case.row:
             arrived = [seen for name, seen in services.asked() if name == case.row["Backend"]]
-            assert len(arrived) == 1
+            assert len(arrived) == 1 or "MirroredTo" in case.row
             arrived_as(case.row, arrived[0])
+
+
+async def mirrored(case: Case, mirror: Mapping[str, Any], services: Services, gateway: Gateway) -> None:
+    """Wait for the copy of what was asked; of a share, ask until it can be told from another one."""
+    copies = services.by_name[mirror["BackendRef"]["Name"]]
+    if "Percent" not in mirror:
+        await asyncio.to_thread(copies.wait_request)
+        assert copies.requests[0].path == case.row["Request"]["Path"]
+        return
+    for _ in range(MIRRORED - 1):
+        await ask(gateway, case.row["Request"])
+    wanted = MIRRORED * mirror["Percent"] / 100
+    await asyncio.to_thread(copies.wait_request, int(wanted - 5 * math.sqrt(wanted)), 20.0)
+    assert len(copies.requests) < wanted + 5 * math.sqrt(wanted)
 
 
 def arrived_as(row: Mapping[str, Any], seen: Seen) -> None:

@@ -85,6 +85,24 @@ def lay_retry(retry: Node | None, route: Table) -> None:
     put_first(route, "retry", words)
 
 
+def lay_answer(traffic: Node, route: Table) -> None:
+    """Answer at once instead of asking a backend, where a policy says so by a plain error."""
+    direct = traffic.node("directResponse")
+    status = None if direct is None else direct.whole("status")
+    if direct is None or "respond" in route:
+        return
+    if direct.has("conditional") or direct.has("bodyExpression") or not 400 <= (status or 0) <= 599:  # noqa: PLR2004 - the classes of errors
+        traffic.leave_guard_out("directResponse")
+        direct.skip("conditional", "bodyExpression", "body")
+        return
+    for lead in ("backend", "backends", "sticky"):
+        route.pop(lead, None)
+    answer = table(direct.at(), status=direct.scalar("status"), code=value("direct_response", direct.at()))
+    if (message := direct.scalar("body")) is not None:
+        answer.put("message", message, message.at)
+    route.put("respond", answer, direct.at())
+
+
 def _is_error(code: Scalar) -> bool:
     return isinstance(code.value, int) and 400 <= code.value <= 599  # noqa: PLR2004 - the classes of errors
 

@@ -39,7 +39,12 @@ def _refused(authorization: Node) -> Scalar | None:
     expressions = policy.scalars("matchExpressions") if policy is not None else []
     if action not in _ACTIONS:
         authorization.wrong("action", f"one of {', '.join(_ACTIONS)}")
-    if action not in _ACTIONS or not expressions:
+        return None
+    if not expressions:
+        asked = [key for key in authorization.keys if key != "action"]
+        authorization.leave_guard_out(*asked)
+        if not asked:
+            authorization.wrong("policy", "expressions under matchExpressions")
         return None
     joined = (" && " if action == "Require" else " || ").join(f"({one.text})" for one in expressions)
     return value(joined if action == "Deny" else f"!({joined})", expressions[0].at)

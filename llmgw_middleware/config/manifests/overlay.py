@@ -5,12 +5,22 @@ from __future__ import annotations
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.tree import Items, Scalar, Table, Tree
 
+_LEADS = ("backend", "backends", "respond")
+"""Keys of a route of which it has one: saying one takes the imported other away."""
+
 
 def overlay(imported: Table, own: Table) -> Table:
-    """Return both. Mappings merge deeply, lists whose items have names merge by name; else ``own`` replaces."""
+    """Return both. Mappings merge deeply, lists whose items have names merge by name; else ``own`` replaces.
+
+    A route that leads elsewhere, and a pool in place of a backend, replace what the imported one says of that.
+    """
+    if "type" in own and "type" not in imported:
+        return own
     merged = Table(own.at)
+    led = any(key in own for key in _LEADS)
     for key, tree in imported.items():
-        merged.put(key, tree, imported.keys_at[key])
+        if key in own or not (led and key in _LEADS):
+            merged.put(key, tree, imported.keys_at[key])
     for key, tree in own.items():
         merged.put(key, _both(merged[key], tree) if key in merged else tree, own.keys_at[key])
     return merged

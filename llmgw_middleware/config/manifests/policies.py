@@ -11,7 +11,7 @@ from llmgw_middleware.config.node import Node
 
 _PRE_ROUTING = "PreRouting"
 _GUARDS = (
-    "apiKeyAuthentication", "basicAuthentication", "buffer", "csrf", "directResponse", "extAuth",
+    "apiKeyAuthentication", "basicAuthentication", "buffer", "csrf", "extAuth",
     "extProc", "jwtAuthentication", "rateLimit",
 )  # fmt: skip
 _GATEWAYS = ("Gateway", "ListenerSet", "XListenerSet")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from llmgw_middleware.config.manifests.effects import (
     headers_of_side,
+    lay_answer,
     lay_filters,
     lay_retry,
     lay_times,
@@ -26,6 +27,7 @@ from llmgw_middleware.config.writing import items, put_first, table, value
 FIRST = 1000
 """Priority of the first imported rule. Rules of one's own have 100 by default, and so come before."""
 
+_NOTHING = ("0", "0.0")
 _NO_BACKEND = ("no_backend", "This rule has no backend that could be asked.")
 _REDIRECT = ("redirect_unavailable", "This rule redirects its callers, which this gateway does not do.")
 
@@ -95,6 +97,7 @@ class RouteWriter:
         for traffic in self._policies.of_rule(rule.route, called):
             lay_times(traffic.node("timeouts"), route)
             lay_retry(traffic.node("retry"), route)
+            lay_answer(traffic, route)
         for section in ("traffic", "backend"):
             found = (
                 node.node("transformation") for node in self._policies.of_rule(rule.route, called, section)
@@ -107,15 +110,20 @@ class RouteWriter:
         refs = rule.node.nodes("backendRefs")
         if len(refs) == 1:
             lay_filters(refs[0].nodes("filters"), route, mirrors)
-        made = []
+        self._mirror(rule, route, mirrors)
+
+    def _mirror(self, rule: Rule, route: Table, mirrors: Sequence[tuple[Node, Scalar | None]]) -> None:
+        """Copy to the first mirror; a route has one."""
         for ref, percent in mirrors:
             one = referred(ref, rule.route.namespace)
-            if one is not None:
-                made.append(
-                    table(ref.at(), backend=value(self._names.of(one), ref.at()), percent=_percent(percent))
-                )
-        if made:
-            route.put("mirror", made[0] if len(made) == 1 else items(made[0].at, made), made[0].at)
+            if one is None or (percent is not None and percent.text in _NOTHING):
+                continue
+            if "mirror" in route:
+                ref.leave_out("name", why="is a second mirror, and a route has one here")
+                continue
+            share = None if percent is None else value(f"{percent.text}%", percent.at)
+            words = table(ref.at(), backend=value(self._names.of(one), ref.at()), percent=share)
+            route.put("mirror", words, ref.at())
 
     def _lead(self, rule: Rule, route: Table) -> None:
         """Say where requests go; a rule without a target still takes them, and answers with an error."""
@@ -202,10 +210,6 @@ def _refs(node: Node) -> Iterator[Node]:
 def _refuse(route: Table, code: str, message: str, at: Position) -> None:
     answer = table(at, status=value(500, at), code=value(code, at), message=value(message, at))
     route.put("respond", answer, at)
-
-
-def _percent(percent: Scalar | None) -> Scalar | None:
-    return None if percent is None else value(f"{percent.text}%", percent.at)
 
 
 def _stick(persistence: Node | None, route: Table) -> None:

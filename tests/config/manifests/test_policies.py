@@ -63,6 +63,14 @@ def test_nobody_serves_without_a_guard_that_a_manifest_asks_for(guard):
     assert loaded(openai(), two, guarded, env={}, serving=True).plan is None
 
 
+def test_a_plain_error_as_direct_response_is_a_deny_rule():
+    closed = policy(
+        "p", kind="HTTPRoute", target="r", traffic={"directResponse": {"status": 503, "body": "Closed."}}
+    )
+    answers = [route.answer for route in plan(openai(), two, closed).routes]
+    assert [(answer.status, answer.message) for answer in answers if answer] == [(503, "Closed.")] * 2
+
+
 def test_other_fields_are_reported_one_by_one_with_their_path():
     odd = policy("p", traffic={"cors": {"allowOrigins": ["*"]}, "shine": 1}, frontend={"tcp": {}})
     told = [p.message for p in loaded(openai(), two, odd).problems if p.code == "unsupported_field"]

@@ -126,6 +126,43 @@ def test_a_redirect_is_reported_and_answered_with_an_error_instead_of_falling_to
     assert route.answer.code == "redirect_unavailable"
 
 
+def mirrored(*mirrors):
+    filters = [{"type": "RequestMirror", "requestMirror": mirror} for mirror in mirrors]
+    return http_route("r", rule(under("/"), filters=filters))
+
+
+ECHO = {"name": "echo", "port": 80}
+
+
+@pytest.mark.parametrize(
+    ("mirror", "share"),
+    [
+        ({}, 1.0),
+        ({"percent": 20}, 0.2),
+        ({"fraction": {"numerator": 25, "denominator": 50}}, 0.5),
+        ({"fraction": {"numerator": 1}}, 0.01),
+    ],
+    ids=["all", "percent", "fraction", "of a hundred"],
+)
+def test_a_mirror_copies_its_share(mirror, share):
+    [route] = plan(openai(), mirrored({"backendRef": ECHO, **mirror})).routes
+    assert route.mirror is not None
+    assert (route.mirror.target, route.mirror.share) == ("echo", share)
+
+
+def test_a_mirror_of_nothing_is_none():
+    [route] = plan(openai(), mirrored({"backendRef": ECHO, "percent": 0})).routes
+    assert route.mirror is None
+
+
+def test_a_second_mirror_is_reported():
+    twice = mirrored({"backendRef": ECHO}, {"backendRef": {"name": "other", "port": 80}})
+    assert "unsupported_field" in codes(openai(), twice)
+    [route] = plan(openai(), twice).routes
+    assert route.mirror is not None
+    assert route.mirror.target == "echo"
+
+
 def test_a_service_has_its_address_inside_the_cluster():
     ref = {"name": "echo", "port": 8080}
     made = plan(http_route("r", {"backendRefs": [ref]}))

@@ -85,5 +85,17 @@ def test_what_is_laid_over_keeps_the_rest():
     assert (made.routes[0].timeouts.read, made.routes[0].target, made.max_body_size) == (9, "llm", 1_000_000)
 
 
+def test_a_rule_can_be_led_elsewhere():
+    own = {"routes": [{"name": "r", "backends": [{"backend": "llm"}, {"backend": "http://127.0.0.1:1/v1"}]}]}
+    [route] = plan(*DOCUMENTS, own).routes
+    assert (route.target, len(route.split)) == (None, 2)
+
+
+def test_a_pool_can_stand_in_for_a_backend():
+    own = {"backends": [{"name": "llm", "type": "pool", "backends": [{"name": "a", "provider": "openai"}]}]}
+    made = plan(*DOCUMENTS, own)
+    assert (list(made.pools), list(made.backends)) == (["llm"], ["a"])
+
+
 def test_linting_knows_nothing_of_manifests():
     assert [p.code for p in lint(plan(*DOCUMENTS))] == ["no_default_route", "no_api_key"]

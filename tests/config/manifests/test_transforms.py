@@ -140,6 +140,14 @@ async def test_authorization_keeps_out_whom_it_does_not_admit(asked, target, ups
     assert len(upstream.requests) == (status == 200)
 
 
+@pytest.mark.parametrize(
+    "asked", [{}, {"conditional": []}, {"policy": {"matchExpressions": []}}, {"action": "Ask"}]
+)
+def test_nobody_serves_with_an_authorization_that_is_not_understood(asked):
+    guard = policy("p", kind="HTTPRoute", target="r", traffic={"authorization": asked})
+    assert loaded(openai(), http_route("r", rule(under("/"))), guard, serving=True).plan is None
+
+
 def test_every_authorization_over_a_rule_is_asked():
     def guard(name: str, **target: str) -> dict[str, Any]:
         asked = {"policy": {"matchExpressions": ["true"]}}
