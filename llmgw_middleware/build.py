@@ -18,6 +18,7 @@ from llmgw_middleware.choice import Chooser
 from llmgw_middleware.config.load import load
 from llmgw_middleware.config.settings import ProcessSettings
 from llmgw_middleware.control import Control, run_folder
+from llmgw_middleware.dialect.responses_owner import Owners
 from llmgw_middleware.errors import ConfigError
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.flags import Flags, Lookup
@@ -49,6 +50,7 @@ from llmgw_middleware.snapshot import Snapshot
 from llmgw_middleware.transport.environment import EnvironmentTransport, proxies_of
 from llmgw_middleware.transport.h1_transport import H1Transport
 from llmgw_middleware.transport.port import Transport
+from llmgw_middleware.usage.catalogue import Catalogue
 
 Source = Mapping[str, Any] | str | Path | Sequence[Any]
 """A mapping, a file, a folder, several of them, or a list of routes (seed 000)."""
@@ -160,7 +162,10 @@ def build_snapshot(
 
     Backends without an address get no upstream: such a snapshot can be explained only.
     """
-    upstreams = {name: _upstream(backend) for name, backend in plan.backends.items() if backend.resolved}
+    owners = Owners() if before is None else before.owners
+    upstreams = {
+        name: _upstream(backend, owners) for name, backend in plan.backends.items() if backend.resolved
+    }
     conditions = _conditions(plan, before)
     targets = {
         name: Target(name, [Endpoint(name, condition=conditions[name])], RoundRobin(), is_pool=False)
@@ -197,6 +202,8 @@ def build_snapshot(
         upstreams=upstreams,
         conditions=conditions,
         prices=prices,
+        owners=owners,
+        catalogue=Catalogue() if before is None else before.catalogue,
         locator=Locator(plan.geography, plan.trusted_proxies),
         attributes=_attributes(plan.identity),
         checkers=(*_checkers(plan, targets, upstreams), *_tended(rollouts, choosers)),
@@ -257,9 +264,9 @@ def default_transport(env: Mapping[str, str]) -> Callable[[], Transport]:
     return partial(EnvironmentTransport, proxies) if proxies else H1Transport
 
 
-def _upstream(backend: Backend) -> Upstream:
+def _upstream(backend: Backend, owners: Owners) -> Upstream:
     try:
-        return Upstream(backend)
+        return Upstream(backend, owners)
     except ValueError as error:
         raise ConfigError(f"backend {backend.name!r}: {error}") from error
 

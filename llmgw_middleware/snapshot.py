@@ -8,6 +8,7 @@ from typing import Any
 
 from llmgw_middleware.attributes import AttributeReader
 from llmgw_middleware.choice import Chooser
+from llmgw_middleware.dialect.responses_owner import Owners
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.facts import Facts, Locates
 from llmgw_middleware.flags import Flags
@@ -25,6 +26,7 @@ from llmgw_middleware.policy.condition import Condition
 from llmgw_middleware.rollouts.trials import Rollouts
 from llmgw_middleware.shadow import mirrors_shown
 from llmgw_middleware.shaping import Prelude
+from llmgw_middleware.usage.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Snapshot:
 
     ``conditions`` are the backends' by name: those of backends that did not change go over into the next snapshot.
     ``prices`` are by target and backend; ``uses_identity`` says whether any rule needs to know who calls;
-    ``prelude`` is what happens to every request before routing; ``rollouts`` are the canaries and experiments;
+    ``owners`` know which backend keeps which response; ``catalogue`` has the prices that nobody configured; ``prelude`` is what happens to every request before routing; ``rollouts`` are the canaries and experiments;
     ``flags`` asks for feature flags, None where no rule does.
     """
 
@@ -49,7 +51,9 @@ class Snapshot:
     checkers: tuple[Beside, ...]
     rollouts: Rollouts
     uses_identity: bool
+    owners: Owners
     prelude: Prelude | None = None
+    catalogue: Catalogue | None = None
     flags: Flags | None = None
 
     def facts(self, request: Request, identity: Identity, locate: Locates, world: World) -> Facts:
@@ -73,6 +77,17 @@ class Snapshot:
         return found
 
     def cost(self, decision: Decision) -> float | None:
-        """Return the dollars of a finished request, or None where price or usage are not known."""
+        """Return the dollars of a finished request, or None where price or usage are not known.
+
+        What was configured counts, then what the catalogue knows of the model that was sent.
+        """
+        usage = decision.usage
+        if usage is None:
+            return None
         price = self.prices.get((decision.target or "", decision.backend or ""))
-        return None if price is None or decision.usage is None else price.cost(decision.usage)
+        if price is not None:
+            return price.cost(usage)
+        backend = self.plan.backends.get(decision.backend or "")
+        if backend is None or self.catalogue is None:
+            return None
+        return self.catalogue.cost(backend.preset or backend.provider, decision.model_sent, usage)

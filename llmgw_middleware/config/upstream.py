@@ -165,7 +165,14 @@ def price_of(word: BackendWord, report: Report) -> Price | None:
             "two_values", word.at("price"), "price and costPerToken are two ways to say the same; keep one."
         )
     if word.price is not None:
-        return Price(input=word.price.input, output=word.price.output, cached_input=word.price.cached_input)
+        said = word.price
+        return Price(
+            input=said.input,
+            output=said.output,
+            cached_input=said.cached_input,
+            cache_write=said.cache_write,
+            cache_write_hour=said.cache_write_hour,
+        )
     if word.cost_per_token is not None:
         return Price(input=word.cost_per_token, output=word.cost_per_token)
     return None

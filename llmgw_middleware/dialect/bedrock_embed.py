@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from llmgw_middleware.dialect.adjust import Adjustments
 from llmgw_middleware.dialect.chat_port import Means
 from llmgw_middleware.dialect.converse_errors import read_error
 from llmgw_middleware.dialect.converse_request import model_path
@@ -33,9 +34,14 @@ class BedrockEmbeddings:
 
     def outgoing(self, asked: Asked) -> Outgoing:
         """Word the request. Raises BadRequest, Unsupported among them, and Unspoken for a model that embeds nothing."""
-        ask = read_ask(asked, self._means.terms(asked.model, asked.on_unsupported).on_unsupported)
+        policy = self._means.terms(asked.model, asked.on_unsupported).on_unsupported
+        ask, model = read_ask(asked, policy), asked.model or ""
         path = model_path(asked.model, "invoke")
-        first, *rest = (msgspec.json.encode(body) for body in _bodies(ask, asked.model or ""))
+        if ask.dimensions is not None and "cohere." in model and "embed-v4" not in model:
+            lost = Adjustments(policy)
+            lost.leave_out("dimensions")
+            ask.dimensions, ask.dropped = None, (*ask.dropped, *lost.dropped)
+        first, *rest = (msgspec.json.encode(body) for body in _bodies(ask, model))
         return Outgoing(
             path=path,
             headers=_JSON,

@@ -17,6 +17,7 @@ from llmgw_middleware.dialect.chat_event import ChatEvent
 from llmgw_middleware.dialect.chat_reply import ChatReply
 from llmgw_middleware.dialect.port import Fields, Policy
 from llmgw_middleware.dialect.quirks import Quirks
+from llmgw_middleware.dialect.responses_owner import Owners
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.model.http import Header
 
@@ -83,7 +84,8 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
     ``terms`` are the backend's for a model, under what the route says of unsupported fields. ``clock`` is wall time in
     seconds. ``estimate`` tells about how many input tokens a request to a model has, and ``learn`` hears how many the
-    upstream counted. ``max_event`` is the longest event of a stream, in bytes.
+    upstream counted. ``max_event`` is the longest event of a stream, in bytes. ``name`` is the backend's;
+    ``owners`` know which backend keeps which response.
     """
 
     terms: Callable[[str | None, Policy | None], Terms]
@@ -92,6 +94,8 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     estimate: Callable[[str | None, ChatRequest], int]
     learn: Callable[[str | None, ChatRequest, int], None]
     max_event: int
+    name: str = ""
+    owners: Owners = msgspec.field(default_factory=Owners)
 
     def scene(self, request: ChatRequest, *, asked: str | None = None, sent: str | None = None) -> Scene:
         """Return the scene of an answer to ``request``: for the model ``asked`` for, answered by the one ``sent``."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from llmgw_middleware.dialect.adjust import Unsupported
 from llmgw_middleware.dialect.chat import ChatRequest
 from llmgw_middleware.dialect.chat_port import Means
 from llmgw_middleware.dialect.openai_errors import fault_in_stream, read_error
@@ -35,6 +36,7 @@ class _Event(msgspec.Struct, gc=False):
 
 
 class _Response(msgspec.Struct, gc=False):
+    id: Any = None
     output: msgspec.Raw = msgspec.Raw(b"")
     error: Any = None
     model: Any = None
@@ -49,18 +51,24 @@ _decode_response = msgspec.json.Decoder(_Response).decode
 class ResponsesNative:
     """Implements ``port.Conversation``. Unknown fields, items and events survive in both directions."""
 
-    __slots__ = ("_means", "_profile")
+    __slots__ = ("_means", "_owner", "_owners", "_profile")
 
     def __init__(self, profile: Profile, means: Means) -> None:
         self._profile = profile
         self._means = means
+        self._owner, self._owners = means.name, means.owners
 
     def __repr__(self) -> str:
         return "<ResponsesNative>"
 
     def outgoing(self, asked: Asked) -> Outgoing:
-        """Word the request. Nothing changes but ``model``."""
+        """Word the request. Nothing changes but ``model``. Raises Unsupported for what leans on another backend's memory."""
         fields, model = asked.fields, asked.model
+        if fields is not None and self._owners.elsewhere(fields, self._owner):
+            raise Unsupported(
+                "The response that this request continues is kept by a backend that this route does not lead to.",
+                param="previous_response_id",
+            )
         return Outgoing(
             path=self._profile.path("/responses", model),
             headers=request_headers(asked.headers, stream=asked.stream),
@@ -70,7 +78,7 @@ class ResponsesNative:
     def tap(self, outgoing: Outgoing, content_type: str, *, show_usage: bool) -> StreamTap | None:  # noqa: ARG002 - usage is always shown
         """Return a fresh tap."""
         if content_type == EVENT_STREAM:
-            return ResponsesTap(max_event=self._means.max_event)
+            return ResponsesTap(max_event=self._means.max_event, kept=self._keep)
         if content_type != JSON:
             return None
         scene = self._means.scene(ChatRequest(include_usage=True))
@@ -96,8 +104,12 @@ class ResponsesNative:
             raise MalformedReply("the answer has no list of output")
         if found.status == "failed" or found.error:
             raise MalformedReply("the answer has a status of success and says that it failed")
+        self._keep(found.id)
         model = found.model if isinstance(found.model, str) else None
         return Receipt(body=body, model=model, usage=read_usage(found.usage))
+
+    def _keep(self, identity: object) -> None:
+        self._owners.remember(identity, self._owner)
 
     def read_error(self, status: int, headers: Sequence[Header], body: bytes, *, now: float) -> Fault:
         """Read an error answer."""
@@ -108,11 +120,13 @@ class ResponsesTap:
     """Reads one stream of a response; every event is forwarded byte for byte. Implements ``port.StreamTap``.
 
     The event that holds the whole answer ends it, and nothing after it is forwarded (some servers say ``[DONE]``).
+    ``kept`` hears the id of the response as soon as it is told.
     """
 
-    __slots__ = ("_splitter", "done", "fault", "finished", "malformed", "model", "usage")
+    __slots__ = ("_kept", "_splitter", "done", "fault", "finished", "malformed", "model", "usage")
 
-    def __init__(self, *, max_event: int = MAX_EVENT) -> None:
+    def __init__(self, *, max_event: int = MAX_EVENT, kept: Callable[[object], None] | None = None) -> None:
+        self._kept = kept
         self.fault: Fault | None = None
         self.finished = False
         self.done = False
@@ -189,6 +203,9 @@ class ResponsesTap:
         if kind == "response.failed":
             self.fault = fault_of(response)
             return None
+        if self._kept is not None and response.get("id"):
+            self._kept(response["id"])
+            self._kept = None
         if self.model is None and isinstance(response.get("model"), str):
             self.model = response["model"]
         if kind in ENDS:

@@ -11,6 +11,7 @@ from llmgw_middleware.dialect.chat_size import measured
 from llmgw_middleware.dialect.port import Conversation, Operation, Outgoing, Unspoken
 from llmgw_middleware.dialect.provider import Profile, profile_of
 from llmgw_middleware.dialect.registry import conversation
+from llmgw_middleware.dialect.responses_owner import Owners
 from llmgw_middleware.dialect.terms import TermsOf
 from llmgw_middleware.exchange.authority import credentials_of
 from llmgw_middleware.exchange.headers import over
@@ -27,7 +28,7 @@ MAX_KNOWN = 64
 
 
 class Upstream:
-    """A resolved backend with its address, credential and conversations."""
+    """A resolved backend with its address, credential and conversations. ``owners`` is shared by all that may stand in."""
 
     __slots__ = (
         "_conversations",
@@ -39,12 +40,14 @@ class Upstream:
         "backend",
         "credentials",
         "name",
+        "owners",
     )
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, owners: Owners | None = None) -> None:
         provider = profile_of(backend)
         parts = urlsplit(backend.url or "")
         self.backend = backend
+        self.owners = Owners() if owners is None else owners
         self._profile = provider
         self.credentials = credentials_of(backend, provider)
         self.name = backend.name
@@ -55,7 +58,7 @@ class Upstream:
             over(own, (*_OURS, *provider.authorization(key))) for key in backend.api_keys or (None,)
         )
         self._known: dict[tuple[int, tuple[Header, ...]], tuple[Header, ...]] = {}
-        means = _means(backend, provider)
+        means = _means(backend, provider, self.owners)
         self._conversations = {
             op: conversation(op, provider, bare=backend.bare, means=means) for op in Operation
         }
@@ -116,7 +119,7 @@ class Upstream:
         return path if path == self._path or path.startswith(self._path + "/") else self._path + path
 
 
-def _means(backend: Backend, profile: Profile) -> Means:
+def _means(backend: Backend, profile: Profile, owners: Owners) -> Means:
     """Return what the backend's conversations need from outside."""
     estimator = Estimator()
     return Means(
@@ -126,4 +129,6 @@ def _means(backend: Backend, profile: Profile) -> Means:
         estimate=lambda model, request: estimator.tokens(model, Size(*measured(request))),
         learn=lambda model, request, counted: estimator.learn(model, Size(*measured(request)), counted),
         max_event=backend.max_event_size,
+        name=backend.name,
+        owners=owners,
     )

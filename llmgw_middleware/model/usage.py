@@ -26,15 +26,28 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """US dollars per token. ``cached_input`` defaults to ``input``."""
+    """US dollars per token.
+
+    ``cached_input`` and ``cache_write`` default to ``input``, ``cache_write_hour`` (what is kept for an hour) to
+    ``cache_write``.
+    """
 
     input: float
     output: float
     cached_input: float | None = None
+    cache_write: float | None = None
+    cache_write_hour: float | None = None
 
     def cost(self, usage: Usage) -> float:
         """Dollars for ``usage``."""
-        cached = self.input if self.cached_input is None else self.cached_input
-        counts = (usage.input - usage.cached, usage.cached, usage.output)
-        fresh, read, written = (min(count, MOST) for count in counts)
-        return fresh * self.input + read * cached + written * self.output
+        read = self.input if self.cached_input is None else self.cached_input
+        write = self.input if self.cache_write is None else self.cache_write
+        hour = write if self.cache_write_hour is None else self.cache_write_hour
+        rates = (
+            (usage.input - usage.cached - usage.cache_write, self.input),
+            (usage.cached, read),
+            (usage.cache_write - usage.cache_write_hour, write),
+            (usage.cache_write_hour, hour),
+            (usage.output, self.output),
+        )
+        return sum(min(count, MOST) * rate for count, rate in rates)

@@ -141,7 +141,7 @@ EMBEDDERS = {
     "gemini": ("gemini", "gemini-embedding-001", 4),
     "titan": ("converse", "amazon.titan-embed-text-v2:0", 4),
     "nova": ("converse", "amazon.nova-2-multimodal-embeddings-v1:0", 8),
-    "cohere": ("converse", "cohere.embed-english-v3", 8),
+    "cohere": ("converse", "cohere.embed-v4:0", 8),
 }
 
 
@@ -175,6 +175,7 @@ async def test_one_failing_call_of_several_fails_the_attempt(server):
         ("gemini", {"input": [1, 2]}, "input"),
         ("converse", {"input": [[1, 2]]}, "input"),
         ("gemini", {"input": "a", "odd": 1}, "odd"),
+        ("converse", {"model": "cohere.embed-english-v3", "input": "a", "dimensions": 4}, "dimensions"),
     ],
 )
 async def test_what_cannot_be_embedded_is_refused_by_name(server, api, body, param):
@@ -323,3 +324,34 @@ async def test_vertex_is_called_below_its_project():
     assert seen.path == f"{place}/models/gemini-2.5-pro:generateContent"
     assert seen.header("authorization") == "Bearer ya29.token"
     assert text_of(CHAT, json.loads(found.body)) == "hi"
+
+
+async def test_what_continues_a_response_goes_where_that_is_kept():
+    with ScriptedUpstream() as one, ScriptedUpstream() as two:
+        one.default(answer(json={**RESPONSE, "id": "resp_one"}))
+        two.default(answer(json={**RESPONSE, "id": "resp_two"}))
+        members = [openai(one.url), {**openai(two.url), "name": "two"}]
+        pool = {"name": "pool", "type": "pool", "backends": members, "fallback": True}
+        async with gateway(config(pool)) as gw:
+            first = json.loads((await ask(gw, path=RESPONSES, body={"model": "m", "input": "a"})).body)
+            more = {"model": "m", "input": "b", "previous_response_id": first["id"]}
+            for _ in range(4):
+                found = await ask(gw, path=RESPONSES, body=more)
+                assert json.loads(found.body)["id"] == first["id"]
+            gw.reload()
+            assert json.loads((await ask(gw, path=RESPONSES, body=more)).body)["id"] == first["id"]
+
+
+async def test_a_response_that_no_backend_of_the_route_keeps_is_refused():
+    with ScriptedUpstream() as one, ScriptedUpstream() as two:
+        one.default(answer(json={**RESPONSE, "id": "resp_one"}))
+        routes = [
+            {"name": "a", "path": RESPONSES, "headers": {"x-to": "two"}, "backend": "two"},
+            {"name": "b", "path": RESPONSES, "backend": "one"},
+        ]
+        backends = [openai(one.url), {**openai(two.url), "name": "two"}]
+        async with gateway({"routes": routes, "backends": backends}) as gw:
+            await ask(gw, path=RESPONSES, body={"model": "m", "input": "a"})
+            more = {"model": "m", "input": "b", "previous_response_id": "resp_one"}
+            found = await ask(gw, path=RESPONSES, body=more, headers={"x-to": "two"})
+        assert (found.status, error_of(found)["param"], two.requests) == (400, "previous_response_id", [])

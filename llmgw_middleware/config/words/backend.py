@@ -55,6 +55,16 @@ class PriceWord(Word):
         Field(description="Per token read from the provider's cache."),
         Manual(default="input's"),
     ] = None
+    cache_write: Annotated[
+        Dollars | None,
+        Field(description="Per token written to the provider's cache."),
+        Manual(default="input's"),
+    ] = None
+    cache_write_hour: Annotated[
+        Dollars | None,
+        Field(description="Per token written to be kept for an hour."),
+        Manual(default="cacheWrite's"),
+    ] = None
 
 
 class HealthCheckWord(Word):
