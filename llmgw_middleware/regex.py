@@ -284,11 +284,15 @@ LONGEST_SEARCHED = {0: LONGEST, 1: LONGEST, QUADRATIC: LONGEST // 4, 3: LONGEST 
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
-    """Looks for a pattern anywhere in a value. Values over ``longest`` characters are for nobody to search."""
+    """Looks for a pattern anywhere in a value. Values over ``longest`` characters are for nobody to search.
+
+    ``weight`` is how many times longer than with a short pattern a search may take.
+    """
 
     search: Callable[[str], Any]
     sub: Callable[[Callable[[Any], str], str], str]
     longest: int | None
+    weight: int = 1
 
 
 def compile_search(pattern: str) -> Searcher:
@@ -303,7 +307,30 @@ def compile_search(pattern: str) -> Searcher:
         return _searching(pattern)
     compile_pattern(pattern)
     compiled = re2.compile(pattern)
-    return Searcher(compiled.search, compiled.sub, None)
+    return Searcher(compiled.search, compiled.sub, None, 1 + min(_size_of(pattern), 64 * 64) // 64)
+
+
+def _size_of(pattern: str) -> int:
+    """Return about how many steps a pattern is written out as, its repetitions one after another."""
+    try:
+        return _size(_parser.parse(pattern, re.ASCII))
+    except (re.error, ValueError, OverflowError, RecursionError):
+        return 8 * len(pattern)  # what only google-re2 knows, such as classes of Unicode
+
+
+def _size(nodes: Iterable[Any]) -> int:
+    size = 0
+    for kind, argument in nodes:
+        if kind in _REPEATS:
+            least, most, inner = argument
+            size += _size(inner) * (least + 1 if most is op.MAXREPEAT else most)
+        elif kind is op.BRANCH:
+            size += sum(map(_size, argument[1]))
+        elif kind is op.SUBPATTERN:
+            size += _size(argument[3])
+        else:
+            size += 1
+    return size
 
 
 def _searching(pattern: str) -> Searcher:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from llmgw_middleware.cel.headers import Headers
 from llmgw_middleware.cel.variables import BEFORE, REPLY, ROUTED
@@ -13,6 +13,9 @@ from llmgw_middleware.facts import Facts
 from llmgw_middleware.match.transform import Edits, Transformer, TransformFailed
 from llmgw_middleware.model.http import Header, Request, Response
 from llmgw_middleware.model.transform import NO_CHANGES, Changes, Transform
+
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests have a body: a GET is not given one."""
 
 
 @dataclass(slots=True)
@@ -74,8 +77,9 @@ def _addressed(request: Request, pseudo: Mapping[bytes, bytes]) -> Request:
 
 
 def _body(transformer: Transformer, facts: Facts, beside: Mapping[str, Any]) -> bytes:
-    if not transformer.changes_body:
-        return facts.request.body
+    request = facts.request
+    if not transformer.changes_body or (not request.body and request.method not in _WITH_BODY):
+        return request.body
     try:
         return transformer.body(facts, beside, facts.request.body)
     except TransformFailed as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, Final
@@ -13,7 +13,7 @@ from llmgw_middleware.cel.calls import call, method_names
 from llmgw_middleware.cel.code import Code, Loop, Run, constant, failing
 from llmgw_middleware.cel.fault import EvaluationError, ExpressionError
 from llmgw_middleware.cel.lexer import fault
-from llmgw_middleware.cel.limits import LOOPS, Frame
+from llmgw_middleware.cel.limits import LOOPS, Frame, spend
 from llmgw_middleware.cel.lists import list_code, map_code
 from llmgw_middleware.cel.operators import negate
 from llmgw_middleware.cel.pairs import binary
@@ -288,7 +288,11 @@ class Compiler:
         variable = self._vocabulary.variables[name]
         reader = variable.reader(rest)
         self._note(name, rest, reader)
-        run = _present(reader.run, ".".join((name, *map(str, rest[: reader.taken]))))
+        run = reader.run
+        if self._depth and reader.price is not None:
+            self.framed()
+            run = _priced(run, reader.price)
+        run = _present(run, ".".join((name, *map(str, rest[: reader.taken]))))
         for step in rest[reader.taken :]:
             run = _stepped(run, step)
         return Code(run)
@@ -333,6 +337,14 @@ class Compiler:
         near = get_close_matches(name, [*vocabulary.variables, *self._scope, *method_names()], n=1)
         hint = f'did you mean "{near[0]}"?' if near else None
         return self.unknown(part.start, f'there is no variable "{name}"', hint)
+
+
+def _priced(run: Run, price: Callable[[Any], int]) -> Run:
+    def priced(facts: Any, frame: Frame) -> Any:
+        spend(frame, price(facts))
+        return run(facts, frame)
+
+    return priced
 
 
 def _present(run: Run, name: str) -> Run:

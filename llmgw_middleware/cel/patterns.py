@@ -13,14 +13,17 @@ from llmgw_middleware.cel.syntax import Call
 from llmgw_middleware.cel.values import no_overload
 from llmgw_middleware.regex import Searcher, UnsafePattern, compile_search
 
-LONGEST_PATTERN: Final = 500
+LONGEST_PATTERN: Final = 200
 """Characters of a pattern that is known only when a request comes."""
 
-COMPILING: Final = 5_000
+COMPILING: Final = 10_000
 """Steps that such a pattern costs."""
 
 SEARCHING: Final = 20
 """Steps that a search costs, besides those for the length of its text."""
+
+_COSTLY = re.compile(r"\\[pP]|\{[0-9]")
+"""What makes compiling a pattern slow: repetition by number, and classes of Unicode."""
 
 _PLAIN = re.compile(r"\^([A-Za-z0-9_/ -]+)(\$|\.\*)?")
 _GROUP = re.compile(r"\$(?:(\$)|([0-9A-Za-z_]+)|\{([^}]*)\})")
@@ -81,6 +84,8 @@ def _searcher(frame: Frame, pattern: Any) -> Searcher:
         raise no_overload("matches()", pattern)
     if len(pattern) > LONGEST_PATTERN:
         raise EvaluationError(f"a pattern that comes with a request has at most {LONGEST_PATTERN} characters")
+    if _COSTLY.search(pattern):
+        raise EvaluationError("a pattern that comes with a request has no {n}, no \\p and no \\P")
     spend(frame, COMPILING)
     try:
         return _compiled(pattern)
@@ -100,7 +105,7 @@ def _checked(searcher: Searcher, value: Any, frame: Frame, name: str) -> str:
         raise EvaluationError(
             f"{name} looks through at most {searcher.longest} characters with this pattern; with google-re2 through any"
         )
-    read(frame, len(value))
+    read(frame, len(value) * searcher.weight)
     return value
 
 

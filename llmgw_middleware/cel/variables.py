@@ -97,13 +97,26 @@ class _Request(_Fields):
     def reader(self, path: Path) -> Reader:
         match path:
             case ("headers", str() as name, *_):
-                return Reader(_header(name.lower().encode()), 2)
+                return Reader(_header(name.lower().encode()), 2, price=_number_of_headers)
             case ("query", str() as name, *_):
-                return Reader(_parameter(name), 2)
+                return Reader(_parameter(name), 2, price=_length_of_query)
             case ("body", _, *_):
                 inner = _BODY.reader(path[1:])
                 return Reader(inner.run, 1 + inner.taken)
         return super().reader(path)
+
+
+def _number_of_headers(facts: Facts) -> int:
+    return len(facts.request.headers)
+
+
+def _length_of_query(facts: Facts) -> int:
+    return len(facts.request.query) >> 3
+
+
+def _to_adopt(facts: Facts) -> int:
+    """Return what it takes to look at an attribute of the host's, which is small."""
+    return 10
 
 
 def _header(name: bytes) -> Run:
@@ -134,7 +147,7 @@ class _User(Variable):
         if not names:
             return Reader(_whole_user, framed=True)
         name = ".".join(names)
-        return Reader(lambda facts, frame: adopted(facts.attribute(name)), len(names))
+        return Reader(lambda facts, frame: adopted(facts.attribute(name)), len(names), price=_to_adopt)
 
 
 def _whole_user(facts: Facts, frame: Frame) -> Any:
@@ -187,9 +200,9 @@ def _of(read: Callable[[Facts], Any]) -> Run:
 
 def _all_headers(facts: Facts) -> Headers:
     lines: dict[str, list[str]] = {}
-    for name, _ in facts.request.headers:
+    for name, value in facts.request.headers:
         if b"_" not in name:
-            lines.setdefault(name.decode("latin-1"), facts.headers(name))
+            lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
     return Headers(lines, SECRET_HEADERS)
 
 

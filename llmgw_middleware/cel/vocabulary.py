@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,11 +18,13 @@ class Reader(msgspec.Struct, frozen=True):
     """Reads what stands at the beginning of a path. ``run`` returns MISSING where nothing does.
 
     ``taken`` steps of the path are behind the reader; the rest is looked up in its value. ``framed``: it asks the frame.
+    ``price`` tells how many steps reading takes in a loop, of what is looked for anew each time.
     """
 
     run: Run
     taken: int = 0
     framed: bool = False
+    price: Callable[[Any], int] | None = None
 
 
 class Variable:

@@ -33,6 +33,22 @@ def test_an_expression_is_so_long_and_no_longer():
         program("1" + " " * LONGEST_TEXT)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "body.l.exists(x, request.headers['x-a'] == x)",
+        "body.l.exists(x, request.query.a == x)",
+        "body.l.exists(x, size(request.headers) == x)",
+    ],
+)
+def test_what_is_looked_for_anew_in_each_round_is_paid_in_each_round(text):
+    long = {"headers": (("x-a", "1"), *(("x-b", "1") for _ in range(2000))), "query": "a=" + "%41" * 9000}
+    short = {"headers": (("x-a", "1"),), "query": "a=1"}
+    assert asked(text, body={"l": [-1] * 500}, **short) is False
+    with pytest.raises(Exhausted):
+        asked(text, body={"l": [-1] * 500}, **long)
+
+
 def test_many_terms_are_no_depth():
     assert value(" && ".join(["true"] * 2000)) is True
 
@@ -81,8 +97,24 @@ def test_what_an_expression_makes_is_so_large_and_no_larger(text):
 
 
 def test_a_pattern_that_comes_with_the_request_is_short():
-    with pytest.raises(EvaluationError, match="at most 500 characters"):
-        value("s.matches(p)", s="a", p="a" * 501)
+    with pytest.raises(EvaluationError, match="at most 200 characters"):
+        value("s.matches(p)", s="a", p="a" * 201)
+
+
+@pytest.mark.parametrize("pattern", ["a{100}", r"\pL", r"\PL", "(a{2,9})"])
+def test_a_pattern_that_comes_with_the_request_is_soon_compiled(pattern):
+    with pytest.raises(EvaluationError, match=r"has no \{n\}"):
+        value("s.matches(p)", s="a", p=pattern)
+
+
+def test_a_pattern_that_repeats_much_costs_more_steps():
+    loop = compile_expression('l.all(x, !s.matches("^((a{10}){10}){10}b"))', vocabulary=given("l", "s"))
+    with pytest.raises(Exhausted):
+        loop.evaluate({"l": [0] * 5, "s": "a" * 100_000})
+    loop = compile_expression(
+        'l.all(x, !s.matches("[0-9]{3}-[0-9]{2}-[0-9]{4}"))', vocabulary=given("l", "s")
+    )
+    assert loop.evaluate({"l": [0] * 50, "s": "a" * 100_000}) is True
 
 
 def test_a_pattern_that_comes_with_the_request_costs_steps():

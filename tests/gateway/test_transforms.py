@@ -301,3 +301,10 @@ async def test_a_field_that_only_rules_read_is_not_called_unsupported_by_another
             told = await ask(gw, body=body)
         assert told.status == 200, told.body
         assert "priority" not in sent(up).json
+
+
+async def test_a_request_without_a_body_is_given_none(upstream):
+    before = {"bodySet": [{"field": "a", "value": "1"}], "body": "{'a': 1}"}
+    async with gateway(by_header(upstream.url, before=before)) as gw:
+        listed = await ask(gw, path="/v1/models", method="GET", body=b"")
+    assert listed.status == 200
