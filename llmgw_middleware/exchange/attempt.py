@@ -61,11 +61,12 @@ _FAULTS: tuple[tuple[type[Exception], FaultKind], ...] = (
 
 @dataclass(slots=True)  # made for every request: frozen would cost three times as much
 class Whole:
-    """A complete answer. The connection has been let go."""
+    """A complete answer. The connection has been let go. ``asked`` false: no upstream was, so it says nothing of one."""
 
     status: int
     headers: tuple[Header, ...]
     receipt: Receipt
+    asked: bool = True
 
 
 @dataclass(slots=True)  # made for every request: frozen would cost three times as much
@@ -102,7 +103,7 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
         first = order.deadline.first_content(end, leg.timeouts, now=began)
     worded = _worded(order, leg.upstream)
     if worded.outgoing.answer is not None:
-        return Whole(200, JSON_HEADERS, worded.outgoing.answer)
+        return Whole(200, JSON_HEADERS, worded.outgoing.answer, asked=False)
     call = worded.call(order, leg, key_index)
     if worded.outgoing.rest:
         return await _in_turn(worded, call, leg, key_index, transport=transport, end=end)

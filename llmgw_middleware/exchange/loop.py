@@ -86,7 +86,7 @@ def _report(lease: Lease, outcome: Outcome | None, duration: float, now: float) 
     """Tell the endpoint what came of its lease, and give it back unless a stream goes on with it."""
     if isinstance(outcome, Fault):
         lease.failed(outcome, now)
-    elif outcome is not None:
+    elif outcome is not None and not (isinstance(outcome, Whole) and not outcome.asked):
         lease.succeeded(now, duration)
     if not isinstance(outcome, Begun):
         lease.release()

@@ -53,6 +53,8 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._patience = Patience(timeouts, now=self._time())
+        if tap.finished:  # with its first content already: only a terminator is outstanding
+            self._patience.heard(content=True, finished=True, now=self._time())
         self._at_end = False
         self._given: float | None = None
         self._watch: asyncio.TimerHandle | None = None

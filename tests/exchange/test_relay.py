@@ -44,13 +44,19 @@ class ScriptedReply:
 
 
 def relay(
-    reply: ScriptedReply, *, drain: bool = False, timeouts: Timeouts | None = None, held: Sequence[Piece] = ()
+    reply: ScriptedReply,
+    *,
+    drain: bool = False,
+    timeouts: Timeouts | None = None,
+    held: Sequence[Piece] = (),
+    heard: bytes = b"",
 ) -> tuple[Relay, list[tuple[str, str | None]]]:
     ends: list[tuple[str, str | None]] = []
+    tap = ChatTap(show_usage=False)
     made = Relay(
         reply=reply,
-        tap=ChatTap(show_usage=False),
-        held=held,
+        held=(*held, *tap.feed(heard)),
+        tap=tap,
         timeouts=timeouts or Timeouts(stream_idle=60.0, caller_stall=60.0),
         caller=OpenAICaller(),
         drain=drain,
@@ -101,6 +107,14 @@ async def test_a_finish_without_its_terminator_is_complete():
 async def test_a_finish_is_not_waited_upon_for_ever():
     stream, ends = relay(ScriptedReply(TEXT, FINISH, STALL, STALL))
     assert b"".join([chunk async for chunk in stream]).endswith(DONE)
+    assert ends == [("served", None)]
+
+
+async def test_a_finish_that_came_with_the_first_content_is_not_waited_upon_for_ever():
+    stream, ends = relay(
+        ScriptedReply(STALL, STALL), timeouts=Timeouts(stream_idle=1e-9), heard=TEXT + FINISH
+    )
+    assert b"".join([chunk async for chunk in stream]) == TEXT + FINISH + DONE
     assert ends == [("served", None)]
 
 

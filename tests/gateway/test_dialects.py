@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -363,3 +364,14 @@ async def test_a_stream_that_nobody_asked_for_is_gathered(path, backend_of):
             response = await ask(gw, body=OPENAI if path == CHAT else ANTHROPIC, path=path)
     assert header(response, "content-type") == "application/json"
     assert "hello" in json.dumps(json.loads(response.body))
+
+
+async def test_an_answer_that_nobody_was_asked_for_says_nothing_of_a_backend():
+    with ScriptedUpstream() as up:
+        both = [backend("one", up.url), backend("two", up.url)]
+        members = pool({"name": "one"}, {"name": "two"}, strategy="latency")
+        async with gateway(chat_config(members, *both, route={"path": COUNT})) as gw:
+            assert (await ask(gw, path=COUNT, body=ANTHROPIC)).status == 200
+            now = asyncio.get_running_loop().time()
+            assert all(condition.latency.stale(now) for condition in gw.snapshot.conditions.values())
+        assert up.requests == []
