@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -78,17 +77,23 @@ def come_and_go(running: Site, phase: str) -> None:
         running.upstream.wait_left(index)
 
 
-def more_than(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Return what is in hand now and was not before; empty where there is nothing."""
-    tasks = Counter(now["tasks"]) - Counter(before["tasks"])
-    counts = {name: now[name] for name in ("leases", "connections", "waiting") if now[name]}
-    return {**counts, "tasks": dict(tasks)} if tasks else counts
+def at_rest(running: Site) -> dict[str, Any]:
+    """Return what a server has in hand while nobody is served: the same twice in a row, and nothing for callers.
+
+    Once is not enough: what served the request before may still be on its way out, and a server that answers from
+    another thread than its loop's shows it.
+    """
+    end, last = time.monotonic() + 5, inside(running)
+    while (now := inside(running)) != last or any(now[each] for each in ("leases", "connections", "waiting")):
+        assert time.monotonic() < end, f"it does not come to rest: {now}"
+        last = now
+    return now
 
 
-def left_over(running: Site, before: dict[str, Any]) -> dict[str, Any]:
-    """Ask until nothing more is in hand than before, or five seconds are over; return what still is."""
+def settled(running: Site, expected: dict[str, Any]) -> dict[str, Any]:
+    """Ask until what is in hand is ``expected``, or five seconds are over; return the last answer."""
     end = time.monotonic() + 5
-    while (found := more_than(before, inside(running))) and time.monotonic() < end:
+    while (found := inside(running)) != expected and time.monotonic() < end:
         pass
     return found
 
@@ -96,9 +101,8 @@ def left_over(running: Site, before: dict[str, Any]) -> dict[str, Any]:
 def leave_nothing_behind(running: Site, phase: str, number: int) -> None:
     """Let ``number`` callers leave in ``phase``; assert that all is given back and that the next one is served."""
     assert serves(running)
-    before = inside(running)
+    before = at_rest(running)
     for _ in range(number // AT_ONCE):
         come_and_go(running, phase)
-    found = left_over(running, before)
-    assert found == {}, found
+    assert settled(running, before) == before
     assert serves(running)

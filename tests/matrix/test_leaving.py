@@ -1,25 +1,30 @@
+"""When a server is at rest: what callers leave behind is told from what the request before has not put away yet."""
+
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
 
-from tests.e2e.leaving import more_than
+from tests.e2e import leaving
 
-NOTHING: dict[str, Any] = {"leases": 0, "connections": 0, "waiting": 0, "tasks": []}
+NOTHING: dict[str, Any] = {"leases": 0, "connections": 0, "waiting": 0, "tasks": ["own"]}
+ON_ITS_WAY_OUT = {**NOTHING, "tasks": ["listen", "own"]}
+HELD = {**NOTHING, "leases": 1}
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "expected"),
+    "answers",
     [
-        pytest.param({}, {}, {}, id="nothing"),
-        pytest.param({}, {"leases": 2}, {"leases": 2}, id="leases"),
-        pytest.param(
-            {}, {"connections": 1, "waiting": 1}, {"connections": 1, "waiting": 1}, id="connections"
-        ),
-        pytest.param({"tasks": ["a"]}, {"tasks": ["a", "a"]}, {"tasks": {"a": 1}}, id="one more task"),
-        pytest.param({"tasks": ["a", "b"]}, {"tasks": ["b"]}, {}, id="a task that has ended since"),
+        pytest.param([NOTHING, NOTHING], id="at once"),
+        pytest.param([ON_ITS_WAY_OUT, NOTHING, NOTHING], id="after the request before"),
+        pytest.param([NOTHING, ON_ITS_WAY_OUT, NOTHING, NOTHING], id="between two others"),
+        pytest.param([HELD, HELD, NOTHING, NOTHING], id="after a lease"),
     ],
 )
-def test_what_is_in_hand_and_was_not_before_is_told(before: Any, now: Any, expected: Any):
-    assert more_than({**NOTHING, **before}, {**NOTHING, **now}) == expected
+def test_a_server_is_at_rest_when_it_says_the_same_twice_and_holds_nothing(monkeypatch, answers: Any):
+    told = iter(answers)
+    monkeypatch.setattr(leaving, "inside", lambda _: next(told))
+    site: Any = None
+    assert leaving.at_rest(site) == NOTHING
+    assert next(told, None) is None
