@@ -163,8 +163,10 @@ class CompletionEncoder:
 
     def _carried(self, event: Carrier) -> dict[str, Any]:
         if event.tool is not None:
+            # OpenAI's own client takes no delta of a call without its function for one.
             extra = {"google": {"thought_signature": event.data}}
-            return {"tool_calls": [{"index": event.tool, "extra_content": extra}]}
+            call = {"index": event.tool, "function": {"arguments": ""}, "extra_content": extra}
+            return {"tool_calls": [call]}
         if event.family == "google":
             return {"extra_content": {"google": {"thought_signature": event.data}}}
         if event.kind == "redacted":

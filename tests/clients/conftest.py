@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from tests.e2e.servers import serve_asgi
 
 BACKENDS: dict[str, dict[str, Any]] = {
     "openai": {"provider": "openai", "url": "{}/v1", "apiKey": "sk-upstream"},
+    "responses": {"provider": "openai", "api": "responses", "url": "{}/v1", "apiKey": "sk-upstream"},
     "anthropic": {"provider": "anthropic", "url": "{}/v1", "apiKey": "sk-upstream"},
     "gemini": {"provider": "gemini", "url": "{}/v1beta", "apiKey": "sk-upstream"},
     "bedrock": {"provider": "bedrock", "region": "eu-central-1", "url": "{}", "apiKey": "sk-upstream"},
@@ -33,11 +34,14 @@ class Site:
     providers: Providers
     dialects: tuple[str, ...]
 
-    def url(self, dialect: str, path: str = "/v1") -> str:
-        """Return the address below which requests go to the provider of that dialect."""
+    def url(self, dialect: str, path: str = "/v1", *, lenient: bool = False) -> str:
+        """Return the address below which requests go to the provider of that dialect.
+
+        ``lenient``: what that dialect has no word for is left out, and no error.
+        """
         if dialect not in self.dialects:
             pytest.skip(f"this version has no {dialect} backends")
-        return f"http://127.0.0.1:{self.port}/{dialect}{path}"
+        return f"http://127.0.0.1:{self.port}/{'lenient/' if lenient else ''}{dialect}{path}"
 
 
 @pytest.fixture(scope="session")
@@ -51,14 +55,25 @@ def site(providers: Providers) -> Iterator[Site]:
         named = dict(spoken(f"http://127.0.0.1:{upstream}"))
         gateway = build_gateway(
             {
-                "gateway": {"paths": [f"/{name}/*" for name in named]},
-                "routes": [{"name": name, "path": f"/{name}/*", "backend": name} for name in named],
+                "gateway": {"paths": ["/lenient/*", *(f"/{name}/*" for name in named)]},
+                "routes": [*routes(named)],
                 "backends": list(named.values()),
             },
             env={},
         )
         with serve_asgi(LLMGatewayMiddleware(host, gateway=gateway)) as port:
             yield Site(port, providers, tuple(named))
+
+
+def routes(names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for name in names:
+        yield {"name": name, "path": f"/{name}/*", "backend": name}
+        yield {
+            "name": f"lenient-{name}",
+            "path": f"/lenient/{name}/*",
+            "backend": name,
+            "onUnsupported": "drop",
+        }
 
 
 def spoken(url: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.clients import anthropic_provider, bedrock_provider, gemini_provider, openai_provider
+from tests.clients import (
+    anthropic_provider,
+    bedrock_provider,
+    gemini_provider,
+    openai_provider,
+    responses_provider,
+)
 from tests.clients.speech import INPUT, Asked, Said, answer_to
 
 UNKNOWN = "no-such-model"
@@ -58,6 +64,8 @@ class Providers:
                 return self._say(openai_provider, openai_provider.asked(body))
             case "messages":
                 return self._say(anthropic_provider, anthropic_provider.asked(body))
+            case "responses":
+                return self._say(responses_provider, responses_provider.asked(body))
             case "embeddings":
                 return _document(openai_provider.embeddings(body))
             case "count_tokens":

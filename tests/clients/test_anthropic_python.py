@@ -26,8 +26,14 @@ WEATHER: Any = {
 }
 CALLED = {"town": TOWN, "days": NUMBER}
 THINKING = {"type": "enabled", "budget_tokens": 1024}
-THINKS = ("anthropic", "gemini", "bedrock")
-"""Whose thoughts can be read."""
+THINKERS = {
+    "anthropic": "m",
+    "gemini": "gemini-3-pro-preview",
+    "bedrock": "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+}
+"""Models whose thoughts can be read, by dialect."""
+UNSIGNED = "skip_thought_signature_validator"
+"""What Gemini is told where a signature of its own had no place in the caller's dialect."""
 
 
 @pytest.fixture
@@ -41,7 +47,7 @@ def made(site: Site, dialect: str) -> Any:
 
 
 def test_a_message_is_answered(client: Any):
-    answer = client.messages.create(**ASKED, system="Be brief.", stop_sequences=["STOP"])
+    answer = client.messages.create(**ASKED, system="Be brief.")
     assert [block.text for block in answer.content] == ["You said: hello there"]
     assert (answer.role, answer.stop_reason) == ("assistant", "end_turn")
     assert (answer.usage.input_tokens, answer.usage.output_tokens) == (INPUT, OUTPUT)
@@ -97,12 +103,13 @@ def test_a_tool_may_be_demanded(client: Any):
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("thinker", THINKS)
+@pytest.mark.parametrize("thinker", THINKERS)
 def test_thoughts_come_and_go_back_with_the_answer_of_a_tool(
     site: Site, providers: Providers, thinker: str, streamed: Any
 ):
+    named = {**ASKED, "model": THINKERS[thinker]}
     with made(site, thinker) as client:
-        first = ask(client, streamed, **ASKED, tools=[WEATHER], thinking=THINKING)
+        first = ask(client, streamed, **named, tools=[WEATHER], thinking=THINKING)
         thoughts = [block.thinking for block in first.content if block.type == "thinking"]
         assert "".join(thoughts) == THOUGHT
         [call] = [block for block in first.content if block.type == "tool_use"]
@@ -112,9 +119,9 @@ def test_thoughts_come_and_go_back_with_the_answer_of_a_tool(
             {"role": "assistant", "content": first.content},
             {"role": "user", "content": [told]},
         ]
-        second = ask(client, streamed, **{**ASKED, "messages": messages}, tools=[WEATHER], thinking=THINKING)
+        second = ask(client, streamed, **{**named, "messages": messages}, tools=[WEATHER], thinking=THINKING)
     assert [block.text for block in second.content if block.type == "text"] == ["The tool says: sunny"]
-    assert providers.asked[-1].carried == (SIGNATURE,)
+    assert providers.asked[-1].carried == (UNSIGNED if thinker == "gemini" else SIGNATURE,)
 
 
 def ask(client: Any, streamed: Any, **asked: Any) -> Any:

@@ -33,7 +33,9 @@ def test_an_answer_is_an_object(site: Site, dialect: str, mode: str):
 
 def test_an_answer_of_anthropics_client_is_an_object(site: Site, dialect: str):
     anthropic = pytest.importorskip("anthropic", reason="anthropic is not installed")
-    with anthropic.Anthropic(base_url=site.url(dialect, path=""), api_key="none", max_retries=0) as inner:
+    # Instructor forbids several calls at once, for which Gemini and Converse have no word.
+    url = site.url(dialect, path="", lenient=dialect in {"gemini", "bedrock"})
+    with anthropic.Anthropic(base_url=url, api_key="none", max_retries=0) as inner:
         client = instructor.from_anthropic(inner)
         found = client.messages.create(
             model="m", max_tokens=2000, messages=ASKED, response_model=Trip, max_retries=0

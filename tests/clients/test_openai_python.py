@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import Site
-from tests.clients.providers import UNKNOWN
-from tests.clients.speech import INPUT, NUMBER, OUTPUT, TOWN
+from tests.clients.providers import UNKNOWN, Providers
+from tests.clients.speech import INPUT, NUMBER, OUTPUT, SIGNATURE, TOWN
 
 openai = pytest.importorskip("openai", reason="openai is not installed")
 pydantic = pytest.importorskip("pydantic")
@@ -97,6 +97,21 @@ def test_a_streamed_call_of_a_tool_is_put_together(client: Any):
         {"town": TOWN, "days": NUMBER},
     )
     assert final.choices[0].finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+def test_a_signature_comes_back_in_its_place(site: Site, providers: Providers, streamed: Any):
+    with openai.OpenAI(base_url=site.url("gemini"), api_key="none", max_retries=0) as client:
+        asked = {"model": "gemini-3-pro-preview", "tools": [WEATHER]}
+        if streamed:
+            with client.chat.completions.stream(messages=ASKED, **asked) as stream:
+                first = stream.get_final_completion().choices[0].message
+        else:
+            first = client.chat.completions.create(messages=ASKED, **asked).choices[0].message
+        said = first.model_dump(exclude_none=True)
+        told = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "sunny"}
+        client.chat.completions.create(messages=[*ASKED, said, told], **asked)
+    assert providers.asked[-1].carried == (SIGNATURE,)
 
 
 def test_a_tool_may_be_demanded(client: Any):
