@@ -14,7 +14,7 @@ INTEGRATIONS = ROOT / "integrations"
 FLOORS = (
     ("errors", "model"),
     ("body",),
-    ("regex", "facts", "regions", "geo", "attributes", "callables", "flags", "policy", "dialect", "usage", "store", "transport", "observe", "loop_thread"),
+    ("regex", "facts", "regions", "geo", "attributes", "callables", "flags", "policy", "dialect", "usage", "store", "transport", "observe", "openfeature", "loop_thread"),
     ("cel",),
     ("match", "config", "exchange", "client"),
     ("shaping",),

@@ -200,7 +200,10 @@ def _verdict(told: Explanation) -> list[str]:
         rows.append(("purpose", " ".join(told.description.split())))
     if told.split is not None:
         by = "chance" if told.split.key is None else f"the key {told.split.key!r}"
-        rows.append(("split", f"{told.split.chosen}, bucket {told.split.bucket} of 10000 by {by}"))
+        side = told.split.chosen
+        if told.split.variant not in ("", side):
+            side = f"{told.split.variant} of {told.split.name}, {side}"
+        rows.append(("split", f"{side}, bucket {told.split.bucket} of 10000 by {by}"))
     rows += [("changes", what) for what in told.transforms]
     if told.pool is not None:
         rows.append(("pool", told.pool))

@@ -6,7 +6,7 @@ from math import log
 import pytest
 
 from llmgw_middleware.policy.evidence import Count, higher
-from llmgw_middleware.policy.rollout import Rollout
+from llmgw_middleware.policy.rollout import Rollout, Side
 from llmgw_middleware.policy.tally import Outcome
 from tests.policy.test_rollout import rollout
 
@@ -112,3 +112,76 @@ def test_a_canary_as_fast_as_stable_is_left_alone():
         for _ in range(20)
     ]
     assert runs == [None] * 20
+
+
+def disliked(rate: float):
+    """Return what a side's users say of an answer."""
+    return lambda rng: rng.random() < rate
+
+
+def first_dislike_alarm(rng: random.Random, machine: Rollout, limit: int, **sides) -> int | None:
+    """Return after how many canary requests signals took it back, with a look after each signal on the canary."""
+    while machine.canary.requests < limit:
+        side: Side = "canary" if rng.random() < 0.5 else "stable"
+        machine.record(side, Outcome())
+        if sides[side](rng):
+            machine.signal(side, "thumbs_down", 1.0)
+            if side == "canary" and machine.evaluate(0.0) is not None:
+                return machine.canary.requests
+    return None
+
+
+def test_a_canary_that_users_dislike_four_times_as_often_is_found_within_four_hundred_requests():
+    rng = random.Random(7)
+    runs = [
+        first_dislike_alarm(
+            rng, rollout(0.5, signals={"thumbs_down": 0.0}), 400, canary=disliked(0.2), stable=disliked(0.05)
+        )
+        for _ in range(100)
+    ]
+    assert sum(run is not None for run in runs) >= 95
+
+
+def test_a_canary_that_users_dislike_as_often_is_left_alone():
+    rng = random.Random(7)
+    runs = [
+        first_dislike_alarm(
+            rng, rollout(0.5, signals={"thumbs_down": 0.0}), 500, canary=disliked(0.1), stable=disliked(0.1)
+        )
+        for _ in range(100)
+    ]
+    assert sum(run is not None for run in runs) <= 4
+
+
+def whole_way(rng: random.Random) -> str:
+    """Take a canary that is like stable through all stages under every rule, with a look after every 20 requests."""
+    machine = rollout(
+        0.05,
+        0.25,
+        0.5,
+        max_error_rate=0.2,
+        max_error_rate_increase=0.0,
+        max_latency_increase=0.0,
+        min_requests=50,
+        signals={"thumbs_down": 0.0},
+    )
+    now = 0.0
+    for number in range(1, 8_001):
+        side: Side = "canary" if rng.random() < machine.weight else "stable"
+        machine.record(side, Outcome(failed=rng.random() < 0.1, latency=rng.lognormvariate(0, 0.6)))
+        if rng.random() < 0.05:
+            machine.signal(side, "thumbs_down", 1.0)
+        now += 0.05
+        if number % 20 == 0:
+            machine.evaluate(now)
+            if machine.status != "running":
+                break
+    return machine.status
+
+
+@pytest.mark.slow
+def test_a_canary_like_stable_comes_through_all_stages_and_rules():
+    rng = random.Random(11)
+    ends = [whole_way(rng) for _ in range(100)]
+    assert ends.count("rolled_back") <= 4
+    assert ends.count("completed") >= 80

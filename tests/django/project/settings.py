@@ -18,6 +18,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "llmgw_django",
     *(("rest_framework", "rest_framework.authtoken") if find_spec("rest_framework") else ()),
+    *(("waffle",) if find_spec("waffle") else ()),
     "tests.django.project.apps.ProjectConfig",
 ]
 MIDDLEWARE = [
