@@ -70,8 +70,10 @@ def _route(place: int, route: Route) -> str:
     rows = [
         ("taken when", _taken_when(route)),
         ("goes to", _goes_to(route)),
+        ("on trial", "" if route.trial is None else f"{_code(route.trial)}, the shares at its beginning"),
         ("sticks by", _sticks(route)),
         ("then", ", then ".join(map(_code, route.fallback))),
+        ("copied to", _copied(route)),
         ("models", ", ".join(map(_code, route.models))),
         ("priority", "" if route.priority == 100 or route.default else str(route.priority)),  # noqa: PLR2004 - the default
         ("written at", _code(route.where) if route.where else ""),
@@ -146,7 +148,14 @@ def _goes_to(route: Route) -> str:
     if route.target is not None:
         return _code(route.target)
     total = sum(side.weight for side in route.split)
-    return ", ".join(f"{_code(side.target)} {100 * side.weight / total:.3g} %" for side in route.split)
+    return ", ".join(
+        f"{_code(side.target)}{f' ({_plain(side.name)})' if side.name else ''} {100 * side.weight / total:.3g} %"
+        for side in route.split
+    )
+
+
+def _copied(route: Route) -> str:
+    return "" if route.mirror is None else f"{_code(route.mirror.target)}, {100 * route.mirror.share:.3g} %"
 
 
 def _sticks(route: Route) -> str:

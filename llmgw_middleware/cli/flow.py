@@ -41,6 +41,8 @@ def _arrows(route: Route, ids: dict[str, str]) -> Iterator[str]:
         yield f'-->|"{100 * side.weight / total:.3g} %"| {ids[side.target]}'
     for name in route.fallback:
         yield f"-.-> {ids[name]}"
+    if route.mirror is not None:
+        yield f'-. "copy {100 * route.mirror.share:.3g} %" .-> {ids[route.mirror.target]}'
 
 
 def _text(name: str) -> str:

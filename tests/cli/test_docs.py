@@ -22,7 +22,15 @@ routes:
     sticky: user
     fallback: [small]
   - {name: blocked, body: {model: {prefix: "old|"}}, respond: {status: 403, code: blocked}}
+  - name: tried
+    path: /v1/embeddings
+    when: size(user.id) > 3
+    enabled: {flag: new}
+    backend: small
+    mirror: {backend: pool, percent: 5%}
   - {name: rest, default: true, backend: small}
+canaries:
+  - {name: roll, route: tried, canary: large, stages: [10%]}
 backends:
   - {name: large, url: "https://llm.example/v1", apiKey: sk-secret, model: big}
   - {name: small, provider: openai, apiKey: sk-secret}
@@ -51,6 +59,9 @@ PROMISES = [
     "* **taken when** field `model` starts with `old\\|`",
     "nobody: 403 `blocked`",
     "* **taken when** no other rule takes it",
+    'path is `/v1/embeddings` and `flag("new")` is true and `size(user.id) > 3` is true',
+    "* **goes to** `small` (stable) 90 %, `large` (canary) 10 %\n* **on trial** `roll`, the shares at its beginning",
+    "* **copied to** `pool`, 5 %",
     "| `large` | openai-compatible at `llm.example` | `big` |",
     "| `pool` | pool, round-robin | `large` 3, `small` 1 |",
 ]
@@ -73,6 +84,7 @@ def test_the_diagram_leads_from_the_caller_through_rules_and_pools_to_backends(t
         'r1 -->|"20 %"| b1',
         "r1 -.-> b3",
         'r2 --> a403[/"403 blocked"/]',
+        'r3 -. "copy 5 %" .-> b1',
         'b1 -->|"3"| b2',
         'b3(["small"])',
     ):
