@@ -21,7 +21,7 @@ Status = Literal["running", "paused", "rolled_back", "completed"]
 Kind = Literal["started", "promoted", "paused", "resumed", "rolled_back", "completed"]
 
 
-class Refused(Exception):
+class Refused(ValueError):
     """What was asked of a canary cannot be done in its present state. The text says why."""
 
 

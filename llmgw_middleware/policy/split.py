@@ -25,11 +25,11 @@ class Splitter:
     """The sides of one split, with their thresholds nested in order of declaration from the last one upward.
 
     The last side has the buckets from 0 on, the one before it those that follow, and so on. Raising the weight of a
-    canary that stands last only adds buckets to it: nobody it served goes back. ``name`` is the salt. Raises
-    ValueError for weights that are negative or all zero.
+    canary that stands last only adds buckets to it: nobody it served goes back. ``name`` is the salt. ``standby`` are
+    targets that may be fallen back to whatever their weight. Raises ValueError for weights that are negative or all zero.
     """
 
-    def __init__(self, name: str, sides: Sequence[Side]) -> None:
+    def __init__(self, name: str, sides: Sequence[Side], *, standby: Sequence[str] = ()) -> None:
         total = sum(side.weight for side in sides)
         if any(side.weight < 0 for side in sides) or not total > 0:
             weights = ", ".join(f"{side.target}: {side.weight:g}" for side in sides)
@@ -37,6 +37,7 @@ class Splitter:
                 f"split {name!r} needs weights from 0 on, one of them above 0; it has {weights or 'no sides'}"
             )
         self.name = name
+        self._standby = tuple(standby)
         self._sides = tuple(side for side in sides if side.weight > 0)
         self._shares = tuple(side.weight / total for side in self._sides)
         self._bounds = _bounds(self._sides, total)
@@ -60,8 +61,12 @@ class Splitter:
         raise ValueError(f"chance is {chance}; it must be at least 0 and below 1")
 
     def others(self, chosen: str) -> tuple[str, ...]:
-        """Return the other sides in order of declaration. A side of weight 0 takes no traffic, not even as fallback."""
-        return tuple(dict.fromkeys(side.target for side in self._sides if side.target != chosen))
+        """Return the other sides in order of declaration.
+
+        A side of weight 0 takes no traffic, not even as fallback, unless it stands by.
+        """
+        names = (*(side.target for side in self._sides), *self._standby)
+        return tuple(dict.fromkeys(name for name in names if name != chosen))
 
 
 def _bounds(sides: tuple[Side, ...], total: float) -> tuple[tuple[int, Side], ...]:

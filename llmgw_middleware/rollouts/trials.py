@@ -287,6 +287,7 @@ def _splitter(rules: Canary, weight: float) -> Splitter:
             Side(target=rules.stable, weight=1 - weight, name="stable"),
             Side(target=rules.canary, weight=weight, name="canary"),
         ),
+        standby=(rules.stable,),
     )
 
 

@@ -73,6 +73,22 @@ async def test_a_fallback_hides_the_failure_from_callers_but_not_from_the_judge(
         assert "error rate increase 100 % (stable 0 %" in change.reason
 
 
+async def test_stable_stands_by_even_when_the_canary_has_everything(sides):
+    sides[1].default(error(500))
+    async with gateway(canary(sides, stages=["100%"], route={"fallback": True})) as gw:
+        answers = await asked(gw, 10)
+    assert {(a.decision.split.variant, a.decision.backend, a.status) for a in answers} == {
+        ("canary", "old", 200)
+    }
+
+
+async def test_a_canary_that_was_taken_back_is_no_fallback_either(sides):
+    sides[0].default(error(500))
+    async with gateway(canary(sides, route={"fallback": True})) as gw:
+        gw.rollouts.roll_back("rollout")
+        assert {answer.status for answer in await asked(gw, 10)} == {502}
+
+
 async def test_the_side_is_told_to_the_application_and_in_the_debug_header(sides):
     async with gateway(experiment(sides)) as gw:
         for answer in await asked(gw, 20):
