@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Mapping
@@ -41,7 +42,10 @@ def run_folder(env: Mapping[str, str]) -> Path:
     if said:
         return Path(said)
     runtime = env.get("XDG_RUNTIME_DIR")
-    return Path(runtime, "llmgw") if runtime else Path(tempfile.gettempdir(), f"llmgw-{os.getuid()}")
+    if runtime:
+        return Path(runtime, "llmgw")
+    whose = os.getuid() if hasattr(os, "getuid") else env.get("USERNAME", "user")
+    return Path(tempfile.gettempdir(), f"llmgw-{whose}")
 
 
 class Control:
@@ -110,9 +114,7 @@ class Control:
         seen = folder.lstat()
         if folder.is_symlink() or seen.st_uid != os.getuid() or seen.st_mode & 0o077:
             raise OSError(f"{folder} must be a folder of this user alone (chmod 700)")
-        path = folder / f"{os.getpid()}-{id(self) & 0xFFFF:04x}.sock"
-        with suppress(FileNotFoundError):
-            path.unlink()
+        path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.sock"
         listener = socket.socket(socket.AF_UNIX)
         try:
             listener.setblocking(False)  # noqa: FBT003 - the socket module's signature
