@@ -366,7 +366,9 @@ class _Passage:
 
     def listing(self, facts: Facts) -> Response:
         """List the models of the routes that this caller could take."""
-        routes = self._snapshot.table.open_to(facts)
+        prelude = self._snapshot.prelude
+        made = frozenset[str]() if prelude is None else prelude.made_of_body
+        routes = self._snapshot.table.open_to(facts, made=made)
         names = dict.fromkeys(
             n for r in routes if r.answer is None for n in self._snapshot.choosers[r.name].offered
         )

@@ -30,12 +30,14 @@ class Shaped:
 class Prelude:
     """What happens to every request before routing. Headers that it sets are for the rules alone.
 
-    ``reads_body``: some of them are worked out of the body, so rules on them need it as much as rules on the body do.
+    ``reads_body``: some of them are worked out of the body, so rules on them need it as much as rules on the body do;
+    ``made_of_body`` are their names.
     """
 
     def __init__(self, changes: Changes) -> None:
         self._transformer = Transformer(changes, BEFORE)
         self.reads_body = self._transformer.reads_body
+        self.made_of_body = self._transformer.made_of_body
 
     @property
     def failures(self) -> int:

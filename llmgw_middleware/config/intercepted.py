@@ -40,7 +40,7 @@ def _known() -> list[PathTest]:
 
 
 def _beside(path: PathTest) -> list[PathTest]:
-    talk = next((suffix for suffix in _TALKS if path.kind == "exact" and path.value.endswith(suffix)), None)
+    talk = next((suffix for suffix in _TALKS if path.kind != "regex" and path.value.endswith(suffix)), None)
     return [] if talk is None else [PathTest(kind="exact", value=path.value.removesuffix(talk) + _MODELS)]
 
 

@@ -59,8 +59,9 @@ class _Alternative:
     match: Match
     conditions: tuple[Condition, ...]
 
-    def holds(self, facts: Facts, *, ignoring: frozenset[str]) -> bool:
-        return all(c.holds(facts) for c in self.conditions if c.kind not in ignoring)
+    def holds(self, facts: Facts, *, ignoring: frozenset[str], aside: frozenset[str] = frozenset()) -> bool:
+        asked = (c for c in self.conditions if c.kind not in ignoring and c.label not in aside)
+        return all(c.holds(facts) for c in asked)
 
     def failing(self, facts: Facts) -> Condition | None:
         return next((c for c in self.conditions if not c.holds(facts)), None)
@@ -177,16 +178,18 @@ class RouteTable:
             if (failing := next((c for c in candidate.conditions if not c.holds(facts)), None)) is not None
         ]
 
-    def open_to(self, facts: Facts) -> list[Route]:
+    def open_to(self, facts: Facts, *, made: frozenset[str] = frozenset()) -> list[Route]:
         """Return the rules that this caller can meet: conditions on user, geography and headers hold.
 
-        Path, method, query and body are left aside, as they may differ in the caller's next request.
+        Path, method, query and body are left aside, as they may differ in the caller's next request, and so are the
+        headers ``made`` of the body.
         """
+        aside = frozenset(f"header {name}" for name in made)
         by_route = zip(self._routes, self._alternatives, strict=True)
         return [
             route
             for route, matches in by_route
-            if any(m.holds(facts, ignoring=_OF_THE_REQUEST) for m in matches)
+            if any(m.holds(facts, ignoring=_OF_THE_REQUEST, aside=aside) for m in matches)
         ]
 
     def _path(self, path: str) -> _Path:

@@ -104,6 +104,12 @@ class Transformer:
         made = [program for _, program in (*self._metadata, *self._add, *self._set)]
         return any(reads_body(program.reads) for program in (*made, self._replace) if program is not None)
 
+    @property
+    def made_of_body(self) -> frozenset[str]:
+        """The names of the headers that are worked out of the body."""
+        puts = (*self._add, *self._set)
+        return frozenset(name.decode() for name, program in puts if reads_body(program.reads))
+
     def beside(self, facts: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is known beside the facts, with the ``metadata`` that is made here."""
         metadata = dict(beside.get("metadata") or {})

@@ -17,6 +17,11 @@ def test_beside_a_chat_path_comes_its_model_listing(load_text):
     assert paths(load_text, text) == [("exact", "/llm/chat/completions"), ("exact", "/llm/models")]
 
 
+def test_beside_a_prefix_of_chat_comes_the_listing_too(load_text):
+    text = "routes: [{path: /llm/chat/completions/*, respond: {}}]"
+    assert paths(load_text, text) == [("prefix", "/llm/chat/completions"), ("exact", "/llm/models")]
+
+
 def test_beside_messages_come_the_counting_of_tokens_and_the_listing(load_text):
     text = "routes: [{path: /llm/messages, respond: {}}]"
     assert {value for _, value in paths(load_text, text)} == {

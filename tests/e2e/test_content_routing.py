@@ -133,6 +133,13 @@ def test_together_the_first_section_outranks_the_second(tmp_path, providers):
     assert [seen.json["model"] for seen in providers.openai.requests] == ["gpt-4o", "gpt-4o-mini"]
 
 
+@pytest.mark.slow
+def test_the_models_of_the_backends_are_listed(tmp_path, providers):
+    with served(tmp_path, SETS["both"], providers) as caller:
+        told = json.loads(caller.ask("GET", "/v1/models").body)
+    assert {model["id"] for model in told["data"]} == {"gpt-4o", "gpt-4o-mini", "claude-3-5-sonnet-latest"}
+
+
 @pytest.mark.parametrize("number", range(4))
 def test_explain_says_what_the_page_says(number, tmp_path, capsys):
     case = fixture_json(f"{PAGE}/cases.json")["cases"][number]
