@@ -172,6 +172,11 @@ class Body:
         """
         return (self._top or self._object()).fields
 
+    @property
+    def single(self) -> bool:
+        """Whether it can be read, and no key of its top level stands there twice."""
+        return self._top is not None and not self._top.doubled()
+
     def get(self, path: tuple[str, ...]) -> Any:
         """Return the decoded value at ``path`` (``("messages", "0", "role")``), or ``MISSING``.
 

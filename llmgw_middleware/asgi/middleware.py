@@ -161,18 +161,19 @@ class _Visit:
                     await self._finish(GONE)
 
     async def _read(self) -> bytes:
-        parts: list[bytes] = []
-        size, more = 0, True
-        while more:
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            whole: bytes = message.get("body", b"")
+            self._door.check_size(len(whole))
+            return whole
+        parts = bytearray()
+        while message["type"] != "http.disconnect":
+            parts += message.get("body", b"")
+            self._door.check_size(len(parts))
+            if not message.get("more_body", False):
+                return bytes(parts)
             message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise CallerGone
-            part: bytes = message.get("body", b"")
-            parts.append(part)
-            size += len(part)
-            self._door.check_size(size)
-            more = message.get("more_body", False)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        raise CallerGone
 
     async def _serve(self, body: bytes) -> Response | Pass:
         """Have the request answered, a stream sent but for its end; raises CallerGone if the caller leaves."""

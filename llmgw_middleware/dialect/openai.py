@@ -48,14 +48,20 @@ class OpenAIChat:
     def outgoing(self, asked: Asked) -> Outgoing:
         """Word the request; see ``openai_request``."""
         fields, model, stream = asked.fields, asked.model, asked.stream
-        changes = None if fields is None or self._adjust is None else self._adjust.changes(fields, model)
+        changes = (
+            None if fields is None or self._adjust is None else self._adjust.changes(fields, model, asked.raw)
+        )
         return Outgoing(
             path=self._profile.path("/chat/completions", model),
             headers=request_headers(asked.headers, stream=stream),
             body=asked.raw
             if fields is None
             else request_body(
-                fields, asked.raw, model=model, usage=stream and self._ask_usage, changes=changes
+                fields,
+                intact=asked.raw if asked.intact else None,
+                model=model,
+                usage=stream and self._ask_usage,
+                changes=changes,
             ),
         )
 
@@ -99,7 +105,9 @@ class OpenAIEmbeddings:
         return Outgoing(
             path=self._profile.path("/embeddings", model),
             headers=request_headers(asked.headers, stream=asked.stream),
-            body=asked.raw if fields is None else request_body(fields, asked.raw, model=model, usage=False),
+            body=asked.raw
+            if fields is None
+            else request_body(fields, intact=asked.raw if asked.intact else None, model=model, usage=False),
         )
 
     def tap(self, outgoing: Outgoing, content_type: str, *, show_usage: bool) -> StreamTap | None:  # noqa: ARG002 - embeddings have no usage chunk

@@ -12,9 +12,6 @@ from llmgw_middleware.model.http import Header
 _CROSSING = frozenset({b"idempotency-key", b"openai-beta"})
 """The caller's headers that mean something to the upstream; all others stay here."""
 
-LARGE = 16 * 1024
-"""Bytes of a body from which on it is worth a look whether it has to be written anew."""
-
 _encode = msgspec.json.Encoder().encode
 _text = msgspec.json.Decoder(str).decode
 _TRUE = msgspec.Raw(b"true")
@@ -31,15 +28,15 @@ def request_headers(headers: Sequence[Header], *, stream: bool) -> tuple[Header,
 
 def request_body(
     fields: Fields,
-    raw: bytes,
     *,
+    intact: bytes | None,
     model: str | None,
     usage: bool,
     changes: Mapping[str, msgspec.Raw | None] | None = None,
 ) -> bytes:
     """Encode the top level again: what was matched is what is sent, nested bytes untouched.
 
-    ``raw`` is what the fields were read from. ``model`` replaces the caller's when it differs; ``usage`` asks for the usage chunk of a stream. ``changes`` are
+    ``intact`` is a body that has just these fields, each once: it is sent where nothing changes. ``model`` replaces the caller's when it differs; ``usage`` asks for the usage chunk of a stream. ``changes`` are
     new values by field, None for one that is left out.
     """
     if changes:
@@ -54,12 +51,7 @@ def request_body(
             changed["stream_options"] = options
     if changed:
         return _encode({**fields, **changed})
-    return raw if not changes and len(raw) >= LARGE and _is_tight(raw, fields) else _encode(fields)
-
-
-def _is_tight(raw: bytes, fields: Fields) -> bool:
-    """Whether ``raw`` has these fields and nothing else, without a space between: encoding them would give it again."""
-    return len(raw) == sum(map(len, fields)) + sum(map(len, fields.values())) + 4 * len(fields) + 1
+    return _encode(fields) if changes or intact is None else intact
 
 
 def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from llmgw_middleware.dialect.port import Fields, Operation
@@ -22,8 +23,13 @@ KNOWN_SUFFIXES: Mapping[str, Operation] = MappingProxyType(
 
 def operation_of(path: str, fields: Fields | None) -> Operation:
     """Return the operation by the end of ``path``; any other path is a chat if its JSON body has ``messages``."""
-    plain = path.rstrip("/")
-    for suffix, operation in KNOWN_SUFFIXES.items():
-        if plain.endswith(suffix):
-            return operation
+    named = _named(path)
+    if named is not None:
+        return named
     return Operation.CHAT if fields is not None and "messages" in fields else Operation.OPAQUE
+
+
+@lru_cache(maxsize=256)  # requests ask for the same few paths, each several times
+def _named(path: str) -> Operation | None:
+    plain = path.rstrip("/")
+    return next((operation for suffix, operation in KNOWN_SUFFIXES.items() if plain.endswith(suffix)), None)

@@ -70,8 +70,8 @@ class Receipt:
 class Asked:
     """What a conversation is to word.
 
-    ``fields`` is None for a body that is no JSON object; then ``raw`` is sent as it is. ``headers`` and ``query`` are the
-    caller's; only what the dialect knows of them crosses. ``model`` is the name to send, None if nobody named one.
+    ``fields`` is None for a body that is no JSON object; then ``raw`` is sent as it is. ``intact``: ``raw`` has just these
+    fields, each once, so that sending it is sending them. ``headers`` and ``query`` are the caller's; only what the dialect knows of them crosses. ``model`` is the name to send, None if nobody named one.
     ``on_unsupported`` is what the route says of fields that the backend has no word for; None leaves it to the backend.
     """
 
@@ -81,6 +81,7 @@ class Asked:
     query: bytes = b""
     model: str | None = None
     stream: bool = False
+    intact: bool = False
     on_unsupported: Policy | None = None
 
 

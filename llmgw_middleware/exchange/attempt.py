@@ -190,14 +190,17 @@ def _worded(order: Order, upstream: Upstream) -> _Worded:
     operation = order.operation
     request = order.sent or order.facts.request
     talk = upstream.conversation(operation)
+    body = order.facts.body
+    fields = None if operation is Operation.OPAQUE else _fields(order, upstream)
     outgoing = talk.outgoing(
         Asked(
-            fields=None if operation is Operation.OPAQUE else _fields(order, upstream),
+            fields=fields,
             raw=request.body,
             headers=request.headers,
             query=request.query,
             model=order.decision.model_sent,
             stream=order.stream,
+            intact=fields is not None and fields is body.fields() and body.single,
             on_unsupported=order.terms.on_unsupported,
         )
     )

@@ -50,4 +50,8 @@ class Price:
             (usage.cache_write_hour, hour),
             (usage.output, self.output),
         )
-        return sum(min(count, MOST) * rate for count, rate in rates)
+        dollars = 0.0
+        for count, rate in rates:
+            if count:
+                dollars += min(count, MOST) * rate
+        return dollars

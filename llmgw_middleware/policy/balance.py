@@ -91,10 +91,11 @@ class Weighted:
             return candidates[0]
         credit, total, best = self._credit, 0.0, candidates[0]
         most = -math.inf
+        share_of = self.share
         for endpoint in candidates:
-            share = self.share(endpoint, now)
+            share, name = share_of(endpoint, now), endpoint.name
             total += share
-            mine = credit[endpoint.name] = credit.get(endpoint.name, 0.0) + share
+            mine = credit[name] = credit.get(name, 0.0) + share
             if mine > most and share > 0:
                 most, best = mine, endpoint
         credit[best.name] -= total

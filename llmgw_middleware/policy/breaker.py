@@ -180,8 +180,11 @@ class CircuitBreaker:
             return
         permit.reported = ok
         permit.slot = self._window.advance(now)
-        self._count(ok=ok, slow=slow)
-        if slow or not ok or self._window.totals[_FAILURES] or self._window.totals[_SLOW]:
+        if ok and not slow:
+            self._window.add(_RESULTS)  # the usual one; it makes no share of bad ones grow
+        else:
+            self._count(ok=ok, slow=slow)
+        if self._window.totals[_FAILURES] or self._window.totals[_SLOW]:
             self._trip(now)
 
     def late_failure(self, permit: Permit, now: float) -> None:
@@ -223,11 +226,8 @@ class CircuitBreaker:
         return len(self._out) + self._probes[_RESULTS] >= self._rules.probe_requests
 
     def _count(self, *, ok: bool, slow: bool) -> None:
-        self._window.add(_RESULTS)
-        if not ok:
-            self._window.add(_FAILURES)
-        if slow:
-            self._window.add(_SLOW)
+        bad = ((_FAILURES,) if not ok else ()) + ((_SLOW,) if slow else ())
+        self._window.add(_RESULTS, *bad)
 
     def _count_probe(self, *, ok: bool, slow: bool) -> None:
         self._probes[_RESULTS] += 1

@@ -26,8 +26,9 @@ def row(**quirks: str | bool) -> Profile:
 
 
 def sent(row: Profile, body: dict[str, object], model: str | None = None) -> object:
-    fields = msgspec.json.decode(json.dumps(body), type=dict[str, msgspec.Raw])
-    outgoing = OpenAIChat(row, ask_usage=False).outgoing(Asked(fields=fields, raw=b"", model=model))
+    raw = json.dumps(body).encode()
+    fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    outgoing = OpenAIChat(row, ask_usage=False).outgoing(Asked(fields=fields, raw=raw, model=model))
     return json.loads(outgoing.body)
 
 
