@@ -307,13 +307,12 @@ def _speaks_for_itself(status: int) -> bool:
 
 async def _collect(reply: Reply, deadline: float, limit: int, *, cut: bool) -> bytes:
     """Read the body. Beyond ``limit`` it is cut off, or malformed."""
-    parts: list[bytes] = []
-    size = 0
-    while data := await reply.receive(deadline):
+    body = await reply.receive(deadline)
+    parts = [body]
+    size = len(body)
+    while body and size <= limit and (data := await reply.receive(deadline)):
         parts.append(data)
         size += len(data)
-        if size > limit:
-            if not cut:
-                raise Malformed(f"more than {limit} bytes")
-            break
-    return b"".join(parts)[:limit]
+    if size > limit and not cut:
+        raise Malformed(f"more than {limit} bytes")
+    return body if len(parts) == 1 and size <= limit else b"".join(parts)[:limit]

@@ -73,9 +73,8 @@ class Weighted:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._credit}>"
 
-    def share(self, endpoint: Endpoint, now: float) -> float:
-        """Return what ``endpoint`` gains at a pick."""
-        return endpoint.share(now)
+    share: Callable[[Endpoint, float], float] = staticmethod(Endpoint.share)
+    """What an endpoint gains at a pick."""
 
     def pick(
         self,
@@ -105,9 +104,7 @@ class Weighted:
 class RoundRobin(Weighted):
     """In order, one after the other; weights are ignored."""
 
-    def share(self, endpoint: Endpoint, now: float) -> float:  # noqa: ARG002 - all are equal
-        """Return one."""
-        return 1.0
+    share = staticmethod(lambda _, __: 1.0)
 
 
 class _Stateless:

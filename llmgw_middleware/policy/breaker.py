@@ -226,8 +226,11 @@ class CircuitBreaker:
         return len(self._out) + self._probes[_RESULTS] >= self._rules.probe_requests
 
     def _count(self, *, ok: bool, slow: bool) -> None:
-        bad = ((_FAILURES,) if not ok else ()) + ((_SLOW,) if slow else ())
-        self._window.add(_RESULTS, *bad)
+        self._window.add(_RESULTS)
+        if not ok:
+            self._window.add(_FAILURES)
+        if slow:
+            self._window.add(_SLOW)
 
     def _count_probe(self, *, ok: bool, slow: bool) -> None:
         self._probes[_RESULTS] += 1

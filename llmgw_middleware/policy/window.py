@@ -39,12 +39,10 @@ class RollingWindow:
             self._until = slot * self._width + self._width
         return self._slot
 
-    def add(self, *counters: int) -> None:
-        """Count one of each in the present bucket."""
-        bucket, totals = self._ring[self._slot % BUCKETS], self.totals
-        for counter in counters:
-            bucket[counter] += 1
-            totals[counter] += 1
+    def add(self, counter: int) -> None:
+        """Count one in the present bucket."""
+        self._ring[self._slot % BUCKETS][counter] += 1
+        self.totals[counter] += 1
 
     def take_back(self, counter: int, slot: int) -> None:
         """Uncount one that was counted in bucket ``slot``, unless that is forgotten already."""

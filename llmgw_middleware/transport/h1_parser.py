@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -52,55 +53,32 @@ _HEAD, _LENGTH, _CHUNKS, _UNTIL_END, _NOTHING = Part  # names of their own: they
 class Answer:
     """Takes in what a connection receives for one request; ``bodiless`` says that the request was ``HEAD``."""
 
-    __slots__ = (
-        "_bodiless",
-        "_ended",
-        "_idle_bytes",
-        "_interim",
-        "_left",
-        "_parser",
-        "_pieces",
-        "_size",
-        "_tail",
-        "_waiting",
-        "buffered",
-        "complete",
-        "headers",
-        "keep",
-        "named",
-        "part",
-        "received",
-        "status",
-        "surplus",
-    )
+    # What most answers never change stands here once.
+    _waiting: bytes | bytearray = b""
+    _size = _interim = _left = _idle_bytes = 0
+    _tail = b""
+    _ended = False
+    _parser: HttpResponseParser | None = None
+    part = _HEAD
+    status = 0
+    """The status code once the head is there, 0 before."""
+    named: Mapping[bytes, bytes] = MappingProxyType({})
+    """The last line of each name."""
+    buffered = 0
+    """Bytes of the body that nobody took yet."""
+    received = False
+    """Whether as much as a byte came."""
+    complete = False
+    keep = False
+    """Whether the upstream keeps the connection after this answer."""
+    surplus = False
+    """Whether something came behind the end."""
 
     def __init__(self, *, bodiless: bool = False) -> None:
         self._bodiless = bodiless
-        self._waiting: bytes | bytearray = b""
-        self._size = 0
-        self._interim = 0
-        self._parser: HttpResponseParser | None = None
         self._pieces: list[bytes] = []
-        self._left = 0
-        self._idle_bytes = 0
-        self._tail = b""
-        self._ended = False
-        self.part = _HEAD
-        self.status = 0
-        """The status code once the head is there, 0 before."""
         self.headers: list[Header] = []
         """Lower-case names; nothing is left out."""
-        self.named: Mapping[bytes, bytes] = {}
-        """The last line of each name."""
-        self.buffered = 0
-        """Bytes of the body that nobody took yet."""
-        self.received = False
-        """Whether as much as a byte came."""
-        self.complete = False
-        self.keep = False
-        """Whether the upstream keeps the connection after this answer."""
-        self.surplus = False
-        """Whether something came behind the end."""
 
     @property
     def whole(self) -> bool:
@@ -155,33 +133,29 @@ class Answer:
             waiting += data
         else:
             waiting = bytes(data)
-        while self.part is _HEAD:
-            end = waiting.find(_END, start) + len(_END)
-            if end < len(_END):
-                self._waiting = waiting if isinstance(waiting, bytearray) else bytearray(waiting)
-                self._check_begun(start)
-                return
-            head, waiting, start = bytes(waiting[:end]), waiting[end:], 0
-            self._whole_head(head)
+        end = waiting.find(_END, start) + len(_END)
+        if end < len(_END):
+            self._waiting = waiting if isinstance(waiting, bytearray) else bytearray(waiting)
+            self._check_begun(start)
+            return
         self._waiting = b""
-        if waiting:
-            self.feed(bytes(waiting))
+        self._whole_head(bytes(waiting[:end]))
+        if end < len(waiting):
+            self.feed(bytes(waiting[end:]))
 
     def _check_begun(self, start: int) -> None:
         """Judge a head that is not complete, so that a peer of another protocol is not waited for."""
-        self._check_size(len(self._waiting))
+        if self._size + len(self._waiting) > MAX_HEAD:
+            raise _too_long()
         if not self._waiting.startswith(_START[: len(self._waiting)]):
             raise Malformed("the answer does not begin with HTTP/1")
         if _BARE_LF.search(self._waiting, start):
             raise Malformed("a line of the answer's head ends without CR")
 
-    def _check_size(self, more: int) -> None:
-        if self._size + more > MAX_HEAD:
-            raise Malformed(f"the answer's head is longer than {MAX_HEAD} bytes")
-
     def _whole_head(self, head: bytes) -> None:
-        self._check_size(len(head))
         self._size += len(head)
+        if self._size > MAX_HEAD:
+            raise _too_long()
         old = not head.startswith(b"HTTP/1.1 ")
         if old and not head.startswith(b"HTTP/1.0 "):
             raise Malformed(f"an answer that begins {head[:20]!r}")
@@ -255,9 +229,11 @@ class Answer:
 
     def _counted(self, data: bytes | memoryview) -> None:
         over = len(data) - self._left
-        self._piece(bytes(data[: self._left] if over > 0 else data))
-        self._left = max(0, -over)
-        if over >= 0:
+        if over < 0:
+            self._left = -over
+            self._piece(bytes(data))
+        else:
+            self._piece(bytes(data[: self._left]))
             self._finish(surplus=over > 0)
 
     def _chunks(self, data: bytes | memoryview) -> None:
@@ -316,6 +292,10 @@ class Answer:
 
     def __repr__(self) -> str:
         return f"<Answer {self.status or '-'} [next: {self.part.value}, buffered: {self.buffered}]>"
+
+
+def _too_long() -> Malformed:
+    return Malformed(f"the answer's head is longer than {MAX_HEAD} bytes")
 
 
 def without_repeated_length(head: bytes) -> bytes:

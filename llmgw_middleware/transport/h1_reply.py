@@ -19,26 +19,14 @@ class H1Reply:
     Being cancelled while receiving closes the connection, too.
     """
 
-    __slots__ = (
-        "_answer",
-        "_closed",
-        "_connection",
-        "_ended",
-        "_fault",
-        "_idle",
-        "_inflater",
-        "_pool",
-        "headers",
-        "status",
-    )
+    _closed = _ended = False
+    _fault: TransportError | None = None
 
     def __init__(self, answer: Answer, connection: Connection, pool: Pool, *, idle: float) -> None:
         self._answer = answer
         self._connection: Connection | None = connection
         self._pool = pool
         self._idle = idle
-        self._closed = self._ended = False
-        self._fault: TransportError | None = None
         named = answer.named
         self._inflater: Inflater | None = (
             inflater_for(answer.headers) if b"content-encoding" in named else None
