@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmgw_middleware.choice import Chooser
 from llmgw_middleware.dialect.operation import operation_of
-from llmgw_middleware.dialect.port import Operation
+from llmgw_middleware.dialect.port import MODELS, OPAQUE, Operation
 from llmgw_middleware.errors import Forbidden, GatewayError, NotFound
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.model.route import Answer, Route
@@ -14,11 +14,11 @@ def operation_asked(facts: Facts) -> Operation:
     """Return what is asked for. A path that says nothing is looked at through its body; only POST asks a model."""
     method, path = facts.request.method, facts.request.path
     operation = operation_of(path, None)
-    if operation is Operation.MODELS:
-        return operation if method in {"GET", "HEAD"} else Operation.OPAQUE
+    if operation is MODELS:
+        return operation if method in {"GET", "HEAD"} else OPAQUE
     if method != "POST":
-        return Operation.OPAQUE
-    if operation is Operation.OPAQUE and facts.body.readable:
+        return OPAQUE
+    if operation is OPAQUE and facts.body.readable:
         return operation_of(path, facts.body.fields())
     return operation
 
@@ -35,7 +35,7 @@ def admit(chooser: Chooser, operation: Operation, facts: Facts, asked: str | Non
         raise Forbidden(
             f"Route {route.name!r} does not offer model {asked!r}.", code="model_not_allowed", param="model"
         )
-    if operation is Operation.OPAQUE and not chooser.forwards_opaque:
+    if operation is OPAQUE and not chooser.forwards_opaque:
         raise NotFound(
             f"Route {route.name!r} does not forward {facts.request.method} {facts.request.path}: it is no operation that "
             "the gateway knows, and the route does not say passthrough: true."
@@ -49,7 +49,7 @@ def replay_safe(route: Route, operation: Operation, facts: Facts) -> bool:
     """
     if route.replay_safe is not None:
         return route.replay_safe
-    if operation is Operation.OPAQUE:
+    if operation is OPAQUE:
         return facts.request.method in {"GET", "HEAD"}
     return not facts.body.true("store")
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, overload
 from llmgw_middleware.admission import admit, denial, model_asked, operation_asked, replay_safe
 from llmgw_middleware.attributes import AttributeReader
 from llmgw_middleware.choice import Choice, Chooser
-from llmgw_middleware.dialect.port import CallerDialect, Operation
+from llmgw_middleware.dialect.port import MODELS, OPAQUE, CallerDialect, Operation
 from llmgw_middleware.dialect.registry import caller_dialect
 from llmgw_middleware.errors import AuthError, GatewayError, MethodNotAllowed, NotFound, Unavailable
 from llmgw_middleware.exchange.order import Order
@@ -275,7 +275,7 @@ class _Passage:
             check_path(path)
         facts = await self.identify()
         operation = operation_asked(facts)
-        if operation is Operation.MODELS:
+        if operation is MODELS:
             return self.listing(facts)
         selection = self.select(facts)
         if selection.route is None:
@@ -329,7 +329,7 @@ class _Passage:
         shaping = chooser.shaping
         shaped = None if shaping is None else shaping.request(facts)
         facts = facts if shaped is None else shaped.facts
-        opaque, bound, terms = operation is Operation.OPAQUE, self._bound, chooser.terms
+        opaque, bound, terms = operation is OPAQUE, self._bound, chooser.terms
         stream = not opaque and facts.body.true("stream")
         self.decision.stream = stream
         bound.check(self._snapshot.checkers)

@@ -23,7 +23,7 @@ from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
 from llmgw_middleware.dialect.openai_caller import OpenAICaller
 from llmgw_middleware.dialect.openai_chat import ChatCaller, ChatUpstream
 from llmgw_middleware.dialect.operation import operation_of
-from llmgw_middleware.dialect.port import CallerDialect, Conversation, Operation
+from llmgw_middleware.dialect.port import MODELS, CallerDialect, Conversation, Operation
 from llmgw_middleware.dialect.provider import Profile
 from llmgw_middleware.dialect.responses import ResponsesCaller, ResponsesUpstream
 from llmgw_middleware.dialect.responses_errors import ResponsesErrors
@@ -112,16 +112,20 @@ def _embeddings(profile: Profile, means: Means) -> Conversation | None:
             return None
 
 
+_ASKED_BY_RESPONSES = Operation.RESPONSES
+_OF_ANTHROPIC = frozenset({Operation.MESSAGES, Operation.COUNT_TOKENS})
+
+
 def caller_dialect(path: str, headers: Sequence[Header] = ()) -> CallerDialect:
     """Return the dialect in which a caller of ``path`` is answered.
 
     Both dialects list models at the same path; there an ``anthropic-version`` header tells whose caller it is.
     """
     operation = operation_of(path, None)
-    if operation in {Operation.MESSAGES, Operation.COUNT_TOKENS}:
+    if operation in _OF_ANTHROPIC:
         return _ANTHROPIC
-    if operation is Operation.RESPONSES:
+    if operation is _ASKED_BY_RESPONSES:
         return _RESPONSES
-    if operation is Operation.MODELS and any(name == b"anthropic-version" for name, _ in headers):
+    if operation is MODELS and any(name == b"anthropic-version" for name, _ in headers):
         return _ANTHROPIC
     return _OPENAI

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from llmgw_middleware.dialect.port import (
     JOINT,
+    OPAQUE,
     Asked,
     Conversation,
     Fields,
     MalformedReply,
-    Operation,
     Outgoing,
     Piece,
     Receipt,
@@ -191,7 +191,7 @@ def _worded(order: Order, upstream: Upstream) -> _Worded:
     request = order.sent or order.facts.request
     talk = upstream.conversation(operation)
     body = order.facts.body
-    fields = None if operation is Operation.OPAQUE else _fields(order, upstream)
+    fields = None if operation is OPAQUE else _fields(order, upstream)
     outgoing = talk.outgoing(
         Asked(
             fields=fields,
@@ -220,7 +220,7 @@ async def _read(
     order: Order, leg: Leg, worded: _Worded, reply: Reply, *, end: float, first: float
 ) -> Outcome:
     status = reply.status
-    if order.operation is Operation.OPAQUE and _speaks_for_itself(status):
+    if order.operation is OPAQUE and _speaks_for_itself(status):
         tap = worded.tap(order, reply)
         return Fault(kind=FaultKind.PROTOCOL) if tap is None else Begun(reply, tap, [])
     if not 200 <= status < 300:  # noqa: PLR2004 - the class of success

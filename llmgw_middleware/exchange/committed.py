@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llmgw_middleware.dialect.port import Operation
+from llmgw_middleware.dialect.port import OPAQUE
 from llmgw_middleware.exchange.attempt import Begun, Whole
 from llmgw_middleware.exchange.headers import EVENT_STREAM, STREAM_HEADERS, as_stream, media_type, shown
 from llmgw_middleware.exchange.order import Order
@@ -56,13 +56,13 @@ class Answers:
             tap=tap,
             held=begun.held,
             timeouts=order.terms.legs[lease.endpoint.name].timeouts,
-            caller=None if order.operation is Operation.OPAQUE else order.caller,
+            caller=None if order.operation is OPAQUE else order.caller,
             ended=ended,
             drain=order.terms.drain,
         )
         self._relays.add(relay)
         headers = shown(begun.reply.headers)
-        if order.operation is not Operation.OPAQUE:
+        if order.operation is not OPAQUE:
             headers = as_stream(headers) + STREAM_HEADERS + _told(decision)
         elif media_type(headers) == EVENT_STREAM:
             headers += STREAM_HEADERS

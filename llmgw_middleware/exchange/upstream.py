@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from llmgw_middleware.dialect.chat_port import Means
 from llmgw_middleware.dialect.chat_size import measured
-from llmgw_middleware.dialect.port import Conversation, Operation, Outgoing, Unspoken
+from llmgw_middleware.dialect.port import OPAQUE, Conversation, Operation, Outgoing, Unspoken
 from llmgw_middleware.dialect.provider import Profile, profile_of
 from llmgw_middleware.dialect.registry import conversation
 from llmgw_middleware.dialect.responses_owner import Owners
@@ -109,7 +109,7 @@ class Upstream:
         self, outgoing: Outgoing, request: Request, operation: Operation, rewrite_path: str | None
     ) -> str:
         """Return path and query. They come from the configuration; only a bare backend gets the caller's own."""
-        if self.backend.bare or operation is Operation.OPAQUE:
+        if self.backend.bare or operation is OPAQUE:
             path = rewrite_path or self._joined(request.path)
             return f"{path}?{request.query.decode('ascii')}" if request.query else path
         return rewrite_path or self._path + outgoing.path
