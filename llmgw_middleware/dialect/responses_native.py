@@ -72,7 +72,9 @@ class ResponsesNative:
         return Outgoing(
             path=self._profile.path("/responses", model),
             headers=request_headers(asked.headers, stream=asked.stream),
-            body=asked.raw if fields is None else request_body(fields, asked.raw, model=model, usage=False),
+            body=asked.raw
+            if fields is None
+            else request_body(fields, intact=asked.raw if asked.intact else None, model=model, usage=False),
         )
 
     def tap(self, outgoing: Outgoing, content_type: str, *, show_usage: bool) -> StreamTap | None:  # noqa: ARG002 - usage is always shown
