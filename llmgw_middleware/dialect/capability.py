@@ -17,7 +17,7 @@ class Capabilities:
 
     ``sampling``: it takes temperature, top_p and top_k. ``mid_system``: system messages may stand among the others.
     ``thinking`` is how thinking is asked for: by an effort, a budget of tokens, Gemini 3's level, or not at all.
-    ``prefill``: the last message may be the assistant's. ``max_completion``: OpenAI's reasoning models, which refuse
+    ``max_completion``: OpenAI's reasoning models, which refuse
     ``max_tokens`` and ``stop``. ``developer``: it knows the role. ``audio``: it hears. ``max_output`` is the most
     tokens of an answer, None where that is not known.
     """
@@ -25,7 +25,6 @@ class Capabilities:
     sampling: bool = True
     mid_system: bool = False
     thinking: ThinkingForm = "effort"
-    prefill: bool = True
     max_completion: bool = False
     developer: bool = True
     audio: bool = False
@@ -35,7 +34,7 @@ class Capabilities:
 Row = tuple[str, Mapping[str, CapabilityValue]]
 
 _CURRENT: Mapping[str, CapabilityValue] = {
-    "sampling": False, "prefill": False, "thinking": "effort", "mid_system": True, "max_output": 128_000,
+    "sampling": False, "thinking": "effort", "mid_system": True, "max_output": 128_000,
 }  # fmt: skip
 
 ROWS: Sequence[Row] = (
@@ -46,9 +45,9 @@ ROWS: Sequence[Row] = (
     ("claude-opus-4-0*", {"max_output": 32_000}),
     ("claude-opus-4-2025*", {"max_output": 32_000}),
     ("claude-opus-4-1*", {"max_output": 32_000}),
-    ("claude-opus-4-6*", {"prefill": False, "thinking": "effort", "max_output": 128_000}),
-    ("claude-sonnet-4-6*", {"prefill": False, "thinking": "effort"}),
-    ("claude-opus-4-7*", {"sampling": False, "prefill": False, "thinking": "effort", "max_output": 128_000}),
+    ("claude-opus-4-6*", {"thinking": "effort", "max_output": 128_000}),
+    ("claude-sonnet-4-6*", {"thinking": "effort"}),
+    ("claude-opus-4-7*", {"sampling": False, "thinking": "effort", "max_output": 128_000}),
     ("claude-opus-4-8*", _CURRENT),
     ("claude-opus-5*", _CURRENT),
     ("claude-sonnet-5*", _CURRENT),
@@ -65,7 +64,7 @@ ROWS: Sequence[Row] = (
     ("gpt-3.5*", {"thinking": "none", "max_output": 4096}),
     ("gpt-4*", {"thinking": "none"}),
     ("amazon.titan*", {"thinking": "none"}),
-    ("amazon.nova*", {"thinking": "none", "prefill": False}),
+    ("amazon.nova*", {"thinking": "none"}),
     ("meta.*", {"thinking": "none"}),
     ("mistral.*", {"thinking": "none"}),
     ("cohere.*", {"thinking": "none"}),
@@ -78,7 +77,6 @@ _FIELDS: Mapping[str, str] = {
     "sampling": "sampling",
     "midSystem": "mid_system",
     "thinking": "thinking",
-    "prefill": "prefill",
     "maxCompletion": "max_completion",
     "developer": "developer",
     "audio": "audio",

@@ -52,7 +52,6 @@ class Profile:
     deployment: str | None = None
     dated: bool = False
     keyless: bool = False
-    embeds: bool = True
     quirks: Quirks = Quirks()
     capabilities: Mapping[str, Mapping[str, CapabilityValue]] = field(default_factory=dict)
 
@@ -122,7 +121,6 @@ _ROWS = (
         version=ANTHROPIC_VERSION,
         version_header=b"anthropic-version",
         family="anthropic",
-        embeds=False,
     ),
     Profile(
         name="gemini",

@@ -22,9 +22,9 @@ def test_a_model_is_the_same_wherever_it_is_served(model, plain):
 @pytest.mark.parametrize(
     ("model", "known"),
     [
-        ("claude-opus-4-8", {"sampling": False, "mid_system": True, "thinking": "effort", "prefill": False}),
-        ("claude-sonnet-4-5", {"sampling": True, "thinking": "budget", "prefill": True}),
-        ("us.anthropic.claude-opus-4-7-v1:0", {"sampling": False, "prefill": False}),
+        ("claude-opus-4-8", {"sampling": False, "mid_system": True, "thinking": "effort"}),
+        ("claude-sonnet-4-5", {"sampling": True, "thinking": "budget"}),
+        ("us.anthropic.claude-opus-4-7-v1:0", {"sampling": False}),
         ("claude-sonnet-5", {"sampling": False, "mid_system": True}),
         ("claude-haiku-4-5", {"sampling": True, "max_output": 64_000}),
         ("claude-3-haiku-20240307", {"thinking": "none", "max_output": 4096}),

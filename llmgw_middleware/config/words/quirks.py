@@ -73,9 +73,6 @@ class CapabilitiesWord(Word):
         Flag | None, Field(description="System messages may stand among the others."), _KNOWN
     ] = None
     thinking: Annotated[_Thinking | None, Field(description="How thinking is asked for."), _KNOWN] = None
-    prefill: Annotated[Flag | None, Field(description="The last message may be the assistant's."), _KNOWN] = (
-        None
-    )
     max_completion: Annotated[
         Flag | None, Field(description="It takes `max_completion_tokens` and refuses `max_tokens`."), _KNOWN
     ] = None
