@@ -8,6 +8,7 @@ from llmgw_middleware.config.address import address
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Position
+from llmgw_middleware.dialect.presets import PRESETS
 from llmgw_middleware.dialect.provider import APIS, Profile, filled, places, profile, profile_of
 from llmgw_middleware.model.backend import Backend
 
@@ -57,6 +58,26 @@ def _judge_pairs(asked: Backend, at: At, report: Report) -> None:
     if asked.provider == "azure" and asked.api_version is not None and asked.api == "responses":
         report.error(
             "bad_value", at("api", "api"), "Azure serves /responses in its v1 form: leave apiVersion out."
+        )
+    if (
+        asked.provider == "bedrock"
+        and asked.api_version is not None
+        and not (asked.api or "").startswith("mantle")
+    ):
+        report.error(
+            "bad_value",
+            at("apiVersion", "api_version"),
+            "Converse has no versions; an apiVersion is for Claude by api: mantle.",
+            "leave it out",
+        )
+    preset = PRESETS.get(asked.preset or "")
+    placed = preset is not None and "{project}" in preset.url
+    if asked.provider == "openai-compatible" and asked.project is not None and not placed:
+        report.error(
+            "bad_value",
+            at("project", "project"),
+            "The address of this backend has no project.",
+            "leave it out",
         )
     if asked.provider == "gemini" and asked.location is not None and asked.project is None:
         report.error(

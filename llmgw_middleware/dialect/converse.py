@@ -13,15 +13,19 @@ from llmgw_middleware.dialect.converse_errors import read_error
 from llmgw_middleware.dialect.converse_reply import Reader
 from llmgw_middleware.dialect.converse_request import write_request
 from llmgw_middleware.dialect.converse_stream import ConverseDecoder
+from llmgw_middleware.dialect.eventstream import MAX_FRAME
 from llmgw_middleware.dialect.port import MalformedReply
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.model.http import Header
 
 
 class ConverseUpstream:
-    """Stateless. Implements ``chat_port.UpstreamChat``."""
+    """Stateless. ``max_event`` is the longest frame of a stream. Implements ``chat_port.UpstreamChat``."""
 
-    __slots__ = ()
+    __slots__ = ("_max_event",)
+
+    def __init__(self, *, max_event: int = MAX_FRAME) -> None:
+        self._max_event = max_event
 
     def __repr__(self) -> str:
         return "<ConverseUpstream>"
@@ -51,4 +55,4 @@ class ConverseUpstream:
 
     def decoder(self, scene: Scene, content_type: str) -> Decoder:  # noqa: ARG002 - it has one form of stream
         """Return a fresh decoder."""
-        return ConverseDecoder(scene.mint)
+        return ConverseDecoder(scene.mint, max_event=self._max_event)

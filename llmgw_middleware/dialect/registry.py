@@ -44,7 +44,7 @@ _UPSTREAMS: Mapping[str, Callable[[Profile, Means], UpstreamChat]] = {
     "openai": lambda profile, means: ChatUpstream(max_event=means.max_event, path=profile.path),
     "anthropic": lambda _, means: MessagesUpstream(max_event=means.max_event),
     "gemini": lambda _, means: GeminiUpstream(max_event=means.max_event),
-    "converse": lambda _profile, _means: ConverseUpstream(),
+    "converse": lambda _, means: ConverseUpstream(max_event=means.max_event),
     "responses": lambda _, means: ResponsesUpstream(max_event=means.max_event),
 }
 """Into what requests can be translated, by the dialect of a profile."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from llmgw_middleware.dialect.chat_event import Failed, Finish, Finished
 from llmgw_middleware.dialect.responses import ResponsesUpstream
+from llmgw_middleware.dialect.responses_native import ResponsesTap
 from tests.conformance.recordings import Recording, recordings
 from tests.dialect.chat_events import SCENE, check_grammar, gathered, run, text_of
 
@@ -112,3 +113,24 @@ def test_a_recorded_answer_says_what_it_said(recording):
         assert reply.usage is not None
         assert reply.usage.input == answer["usage"]["input_tokens"]
         assert reply.usage.reasoning == answer["usage"]["output_tokens_details"]["reasoning_tokens"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(sizes=st.lists(st.integers(1, 900), min_size=1, max_size=6))
+@pytest.mark.parametrize("recording", STREAMS)
+def test_a_recorded_stream_passes_through_unchanged_to_its_end(recording, sizes):
+    tap, sent, at, turn = ResponsesTap(), b"", 0, 0
+    while at < len(recording.body):
+        size = sizes[turn % len(sizes)]
+        sent += b"".join(piece.data for piece in tap.feed(recording.body[at : at + size]))
+        at, turn = at + size, turn + 1
+    sent += b"".join(piece.data for piece in tap.close())
+    if recording.path in FAULTY:
+        assert tap.fault is not None
+        return
+    ends = [one for one in told(recording) if one["type"] in ENDS]
+    assert (tap.done, tap.fault is None) == (bool(ends), bool(ends))
+    assert recording.body.startswith(sent.rstrip(b"\r\n"))
+    if ends and ends[0]["response"].get("usage"):
+        assert tap.usage is not None
+        assert tap.usage.input == ends[0]["response"]["usage"]["input_tokens"]

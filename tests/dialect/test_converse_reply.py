@@ -206,3 +206,10 @@ def test_errors_are_of_their_kind(status, name, message, kind):
 def test_an_error_may_be_named_in_its_body():
     body = b'{"__type":"com.amazon.coral.service#UnrecognizedClientException","Message":"no"}'
     assert read_error(400, (), body, now=0.0).kind is FaultKind.UNAUTHORIZED
+
+
+def test_a_frame_above_the_configured_limit_is_a_protocol_error():
+    decoder = ConverseUpstream(max_event=256).decoder(SCENE, "")
+    found = decoder.feed(START + delta(0, text="x" * 300))[-1]
+    assert isinstance(found, Failed)
+    assert found.fault.kind is FaultKind.PROTOCOL
