@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.match.table import RouteTable
+from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.route import FieldTest, Match, PathTest, Route, ValueTest
 from tests.match.asking import Here, facts, user
 
@@ -25,6 +26,24 @@ TESTS = st.one_of(
     st.booleans().map(lambda present: ValueTest(present=present)),
 )
 FIELDS = st.lists(st.builds(FieldTest, name=st.sampled_from(["x", "y"]), test=TESTS), max_size=2).map(tuple)
+WHERE = {"request.headers": "headers", "request.query": "query", "body": "body", "user": "user"}
+WHENS = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(WHERE)), st.sampled_from(["x", "y"]), st.sampled_from([*WORDS, None])
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(lambda terms: Expression(text=" && ".join(spelled(*term) for term in terms))),
+    max_size=1,
+).map(tuple)
+
+
+def spelled(where, name, value):
+    """A term that asks for a value, or for none."""
+    return f"!has({where}.{name})" if value is None else f'{where}.{name} == "{value}"'
+
+
 MATCHES = st.builds(
     Match,
     paths=st.lists(PATH_TESTS, max_size=2).map(tuple),
@@ -33,6 +52,7 @@ MATCHES = st.builds(
     query=FIELDS,
     body=FIELDS,
     user=FIELDS,
+    when=WHENS,
 )
 ROUTES = st.lists(
     st.builds(
@@ -89,7 +109,19 @@ def holds(match: Match, seen: Facts) -> bool:
         and all(value_holds(f.test, seen.query(f.name)) for f in match.query)
         and all(value_holds(f.test, body[f.name]) for f in match.body)
         and all(value_holds(f.test, seen.identity.attributes.get(f.name)) for f in match.user)
+        and all(term_holds(term, seen) for when in match.when for term in when.text.split(" && "))
     )
+
+
+def term_holds(term: str, seen: Facts) -> bool:
+    where, name = re.findall(r"(request\.headers|request\.query|body|user)\.(\w)", term)[0]
+    found = {
+        "request.headers": lambda: next(iter(seen.headers(name.encode())), None),
+        "request.query": lambda: seen.query(name),
+        "body": lambda: seen.body.text(name),
+        "user": lambda: seen.identity.attributes.get(name),
+    }[where]()
+    return found is None if term.startswith("!") else term.endswith(f'"{found}"')
 
 
 def reference(routes: list[Route], seen: Facts) -> Route | None:
@@ -97,6 +129,7 @@ def reference(routes: list[Route], seen: Facts) -> Route | None:
     return next((routes[n] for n in order if any(holds(match, seen) for match in routes[n].matches)), None)
 
 
+@settings(deadline=None)
 @given(routes=ROUTES, asked=st.lists(REQUESTS, min_size=1, max_size=4))
 def test_the_table_chooses_what_a_walk_through_all_rules_would(routes, asked):
     table = RouteTable(routes)
@@ -104,6 +137,7 @@ def test_the_table_chooses_what_a_walk_through_all_rules_would(routes, asked):
         assert table.select(seen).route is reference(routes, seen)
 
 
+@settings(deadline=None)
 @given(routes=ROUTES, seen=REQUESTS)
 def test_a_trace_marks_the_chosen_rule_and_no_other(routes, seen):
     selection = RouteTable(routes).select(seen, trace=True)
@@ -112,9 +146,12 @@ def test_a_trace_marks_the_chosen_rule_and_no_other(routes, seen):
     assert [rule.name for rule in matched] == ([] if selection.route is None else [selection.route.name])
 
 
+@settings(deadline=None)
 @given(routes=ROUTES, seen=REQUESTS)
 def test_with_a_method_that_is_named_as_allowed_some_rule_matches(routes, seen):
-    bodiless = [replace(route, matches=tuple(replace(m, body=()) for m in route.matches)) for route in routes]
+    bodiless = [
+        replace(route, matches=tuple(replace(m, body=(), when=()) for m in route.matches)) for route in routes
+    ]
     for method in RouteTable(routes).select(seen).allow:
         asked = Facts(replace(seen.request, method=method), seen.identity, Here())
         assert reference(bodiless, asked) is not None
