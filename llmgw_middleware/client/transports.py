@@ -14,7 +14,7 @@ from llmgw_middleware.client.crossing import answer, head_of, patience_of, reque
 from llmgw_middleware.client.libraries import body_class, library_of
 from llmgw_middleware.client.port import Answering
 from llmgw_middleware.errors import GatewayError, Unavailable
-from llmgw_middleware.loop_thread import POLL, CallerGone, LoopThread, SyncStream
+from llmgw_middleware.loop_thread import POLL, CallerGone, LoopThread, SyncStream, let_go
 from llmgw_middleware.model.http import Response, Stream
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.observe.answer import request_id_of
@@ -45,7 +45,9 @@ class Blocking:
         ours = request_from(request, request.read(), self._identity)
         patience = Patience(patience_of(request))
         try:
-            answered = thread.run(answer(self._gateway, ours), gone=patience.gone, poll=patience.poll)
+            answered = thread.run(
+                answer(self._gateway, ours), gone=patience.gone, poll=patience.poll, discard=let_go
+            )
         except CallerGone:
             raise _late(library, request) from None
         except Unavailable as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from llmgw_middleware.dialect.chat_port import Means
 from llmgw_middleware.dialect.chat_size import measured
@@ -22,6 +22,9 @@ from llmgw_middleware.usage.estimate import Estimator, Size
 
 _OURS: tuple[Header, ...] = ((b"user-agent", b"llmgw-middleware"), (b"accept-encoding", b"identity"))
 
+
+_LEFT_ALONE = "!$%&'()*+,-./:;=?@[]_~|^`{}\"<>\\"
+"""What of a caller's query crosses as it was written."""
 
 MAX_KNOWN = 64
 """Sets of headers that are remembered with ours beside them."""
@@ -111,12 +114,18 @@ class Upstream:
         """Return path and query. They come from the configuration; only a bare backend gets the caller's own."""
         if self.backend.bare or operation is OPAQUE:
             path = rewrite_path or self._joined(request.path)
-            return f"{path}?{request.query.decode('ascii')}" if request.query else path
+            return f"{path}?{_encoded(request.query)}" if request.query else path
         return rewrite_path or self._path + outgoing.path
 
     def _joined(self, path: str) -> str:
         """Put a caller's path below the backend's, whose last segments it may already begin with (``/v1``)."""
         return path if path == self._path or path.startswith(self._path + "/") else self._path + path
+
+
+def _encoded(query: bytes) -> str:
+    """Return a query string; what no URL may hold is percent-encoded, as some servers let it through."""
+    text = query.decode("latin-1")
+    return text if text.isascii() and text.isprintable() else quote(query, safe=_LEFT_ALONE)
 
 
 def _means(backend: Backend, profile: Profile, owners: Owners) -> Means:

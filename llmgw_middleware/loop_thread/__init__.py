@@ -7,8 +7,8 @@ stops the upstream, and a step that waits can be cancelled.
 
 from __future__ import annotations
 
-from llmgw_middleware.loop_thread.stream import HEARTBEAT, POLL, CallerGone, SyncStream
+from llmgw_middleware.loop_thread.stream import HEARTBEAT, POLL, CallerGone, SyncStream, let_go
 from llmgw_middleware.loop_thread.thread import GRACE, LoopThread
 from llmgw_middleware.loop_thread.unpatched import original
 
-__all__ = ["GRACE", "HEARTBEAT", "POLL", "CallerGone", "LoopThread", "SyncStream", "original"]
+__all__ = ["GRACE", "HEARTBEAT", "POLL", "CallerGone", "LoopThread", "SyncStream", "let_go", "original"]

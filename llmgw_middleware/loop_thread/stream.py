@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from llmgw_middleware.errors import Unavailable
 from llmgw_middleware.loop_thread.call import Call, Cancelled
-from llmgw_middleware.model.http import Stream
+from llmgw_middleware.model.http import Pass, Response, Stream
 
 Gone = Callable[[], bool]
 """Asks whether the caller has left; cheap, and never blocks."""
@@ -25,6 +25,12 @@ _EVENT_ENDS = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 class CallerGone(Exception):
     """The caller left before there was an answer."""
+
+
+async def let_go(answer: Response | Pass) -> None:
+    """Stop the upstream of an answer that nobody will read."""
+    if isinstance(answer, Response) and answer.stream is not None:
+        await answer.stream.aclose()
 
 
 class Loop(Protocol):

@@ -7,6 +7,7 @@ import atexit
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from llmgw_middleware.errors import Unavailable
@@ -86,21 +87,40 @@ class LoopThread:
             coroutine.close()
             raise
 
-    def run(self, coroutine: Coroutine[Any, Any, T], *, gone: Gone | None = None, poll: float = POLL) -> T:
+    def run(
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        *,
+        gone: Gone | None = None,
+        poll: float = POLL,
+        discard: Callable[[T], Coroutine[Any, Any, None]] | None = None,
+    ) -> T:
         """Run ``coroutine`` on the loop and wait for its result.
 
         ``gone`` is asked every ``poll`` seconds; once it says so the coroutine is cancelled and CallerGone raised.
+        ``discard`` gets the result that came in that very moment, on the loop: nobody else will have it.
         """
-        call = self.submit(coroutine)
+        came: list[T] = []
+        try:
+            call = self.submit(coroutine if discard is None else _kept(coroutine, came))
+        except BaseException:
+            coroutine.close()
+            raise
+        waited = False
         try:
             while not call.wait(None if gone is None else poll):
                 if gone is not None and gone():
                     raise CallerGone
+            waited = True
             return call.result()
         except Cancelled:
             raise Unavailable("The server is stopping.", code="draining") from None
         finally:
             call.cancel()
+            if not waited and discard is not None:
+                # The loop does first what it was told first: by then the call has its result, or will have none.
+                with suppress(Unavailable):
+                    self.submit(_discarded(came, discard))
 
     def iterate(
         self,
@@ -166,6 +186,17 @@ class LoopThread:
             await loop.shutdown_asyncgens()
         finally:
             loop.stop()
+
+
+async def _kept(coroutine: Coroutine[Any, Any, T], came: list[T]) -> T:
+    found = await coroutine
+    came.append(found)
+    return found
+
+
+async def _discarded(came: list[T], discard: Callable[[T], Coroutine[Any, Any, None]]) -> None:
+    for found in came:
+        await discard(found)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

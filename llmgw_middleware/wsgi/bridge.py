@@ -6,7 +6,7 @@ import logging
 
 from llmgw_middleware.entry import Waist
 from llmgw_middleware.errors import Unavailable
-from llmgw_middleware.loop_thread import POLL, CallerGone, LoopThread, SyncStream
+from llmgw_middleware.loop_thread import POLL, CallerGone, LoopThread, SyncStream, let_go
 from llmgw_middleware.model.http import Pass, Request, Response
 from llmgw_middleware.wsgi.environ import Environ
 from llmgw_middleware.wsgi.hang_up import hang_up
@@ -48,7 +48,9 @@ class Bridge:
         self._warn_of_single_thread(environ)
         caller = hang_up(environ)
         try:
-            return self._thread.run(self.gateway.handle(request), gone=caller, poll=self._poll)
+            return self._thread.run(
+                self.gateway.handle(request), gone=caller, poll=self._poll, discard=let_go
+            )
         except CallerGone:
             return GONE
         except Unavailable as error:

@@ -102,8 +102,16 @@ class LLMGatewayWSGI:
         self, answer: Response, environ: Environ, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in framed(answer)]
-        start_response(status_line(answer.status), lines)
-        return [answer.body] if answer.stream is None else self._bridge.stream(answer, environ)
+        if answer.stream is None:
+            start_response(status_line(answer.status), lines)
+            return [answer.body]
+        body = self._bridge.stream(answer, environ)
+        try:
+            start_response(status_line(answer.status), lines)
+        except BaseException:
+            body.close()  # the server never gets it
+            raise
+        return body
 
     def _nobody(self, _: HostRequest) -> Found | None:
         if self.gateway is not None and self.gateway.uses_identity:

@@ -17,6 +17,9 @@ ADDRESSES = {
     "a bare backend gets the caller's path and query": (
         "http://chat-service:8001", True, Operation.CHAT, "/api/chat/x", b"a=1&b=2", None, "http://chat-service:8001/api/chat/x?a=1&b=2",
     ),
+    "what no URL may hold in a query is encoded": (
+        "http://chat:8001", True, Operation.CHAT, "/v1/x", b"a=%ff&b=\xc3\xa9 \r\n", None, "http://chat:8001/v1/x?a=%ff&b=%C3%A9%20%0D%0A",
+    ),
     "an opaque path that begins like the backend's is not doubled": (
         "https://api.example/v1", False, Operation.OPAQUE, "/v1/audio/speech", b"", None, "https://api.example/v1/audio/speech",
     ),

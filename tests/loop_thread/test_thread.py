@@ -34,6 +34,10 @@ async def forever(started, ended):
         ended.set()
 
 
+async def _set(event):
+    event.set()
+
+
 def reading(stream, into):
     """Read ``stream`` to its end in a thread of its own."""
     reader = threading.Thread(target=lambda: into.extend(stream))
@@ -42,6 +46,39 @@ def reading(stream, into):
 
 
 class TestCalls:
+    def test_a_result_that_comes_as_its_caller_leaves_is_discarded(self, thread):
+        release, discarded = asyncio.Event(), threading.Event()
+
+        async def late():
+            await release.wait()
+            return "late"
+
+        async def discard(result):
+            assert result == "late"
+            discarded.set()
+
+        def gone():
+            thread.submit(asyncio.sleep(0)).wait(TIMEOUT)  # the call waits
+            release_soon = thread.submit(_set(release))
+            release_soon.wait(TIMEOUT)
+            thread.submit(asyncio.sleep(0.01)).wait(TIMEOUT)  # and now it has ended
+            return True
+
+        with pytest.raises(CallerGone):
+            thread.run(late(), gone=gone, poll=0.001, discard=discard)
+        assert discarded.wait(TIMEOUT)
+
+    def test_a_call_that_is_cancelled_has_nothing_to_discard(self, thread):
+        discarded = []
+
+        async def discard(result):
+            discarded.append(result)
+
+        with pytest.raises(CallerGone):
+            thread.run(asyncio.sleep(TIMEOUT, "late"), gone=lambda: True, poll=0.001, discard=discard)
+        thread.run(asyncio.sleep(0.01))
+        assert discarded == []
+
     def test_nothing_exists_before_the_first_use(self):
         before = threading.active_count()
         thread = LoopThread()

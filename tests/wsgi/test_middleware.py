@@ -113,6 +113,15 @@ class TestAnswers:
         status, headers, chunks = call(door_to(), environ_of())
         assert (status, headers["content-length"]) == ("200 OK", str(len(b"".join(chunks))))
 
+    def test_a_server_that_takes_no_headers_stops_the_upstream(self, door_to):
+        def start_response(*_):
+            raise ValueError("a header that the server refuses")
+
+        stream = FakeStream(b"data: 1\n\n")
+        with pytest.raises(ValueError, match="refuses"):
+            door_to(FakeGateway(streaming(stream)))(environ_of(), start_response)
+        assert stream.closed.wait(TIMEOUT)
+
     def test_it_keeps_to_the_letter_of_wsgi(self, door_to):
         door = validator(door_to(FakeGateway(streaming(FakeStream(b"data: 1\n\n")))))
         chunks: Any = door(environ_of(), lambda status, headers, exc_info=None: lambda data: None)
