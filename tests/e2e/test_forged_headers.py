@@ -12,7 +12,6 @@ import pytest
 
 from llmgw_middleware.asgi import LLMGatewayMiddleware
 from llmgw_middleware.build import build_gateway
-from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.testing.answers import chat
 from llmgw_middleware.testing.upstream import ScriptedUpstream
@@ -47,33 +46,46 @@ def config(url: str, folder: Path, proxies: list[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def asgi(gateway: Gateway, http: str) -> Iterator[int]:
+def asgi(words: dict[str, Any], http: str) -> Iterator[int]:
     # uvicorn's own belief in X-Forwarded-For from 127.0.0.1 comes before anybody's rules.
-    door = LLMGatewayMiddleware(host, gateway=gateway, identify=identify)
+    door = LLMGatewayMiddleware(host, config=words, identify=identify)
     with serve_asgi(door, http=http, proxy_headers=False) as port:
         yield port
 
 
 @contextmanager
-def fastapi(gateway: Gateway, _: str) -> Iterator[int]:
+def fastapi(words: dict[str, Any], _: str) -> Iterator[int]:
     from fastapi import FastAPI
 
     from llmgw_fastapi import LLMGatewayMiddleware as Middleware
 
     app = FastAPI()
-    app.add_middleware(Middleware, gateway=gateway, identify=identify)
+    app.add_middleware(Middleware, config=words, identify=identify)
     with serve_asgi(app, proxy_headers=False) as port:
         yield port
 
 
 @contextmanager
-def wsgi(gateway: Gateway, _: str) -> Iterator[int]:
+def flask(words: dict[str, Any], _: str) -> Iterator[int]:
+    from flask import Flask
+
+    from llmgw_flask import LLMGateway
+
+    app = Flask(__name__)
+    LLMGateway(app, config=words, identify=identify)
+    with serve_wsgiref(app) as port:
+        yield port
+    app.extensions["llmgw"].gateway.thread.stop()
+
+
+@contextmanager
+def wsgi(words: dict[str, Any], _: str) -> Iterator[int]:
     def nothing(environ: Any, start_response: Any) -> list[bytes]:
         start_response("404 Not Found", [])
         return []
 
-    door = LLMGatewayWSGI(nothing, gateway=gateway, identify=identify)
-    with serve_wsgiref(door) as port:
+    gateway = build_gateway(words, env={})
+    with serve_wsgiref(LLMGatewayWSGI(nothing, gateway=gateway, identify=identify)) as port:
         yield port
     gateway.thread.stop()
 
@@ -82,6 +94,7 @@ DOORS = {
     "uvicorn-httptools": (asgi, "httptools"),
     "uvicorn-h11": (asgi, "h11"),
     "fastapi": (fastapi, ""),
+    "flask-wsgiref": (flask, ""),
     "wsgiref": (wsgi, ""),
 }
 
@@ -94,8 +107,7 @@ def route_for(request, tmp_path):
     def asked(proxies: list[str], headers: dict[str, str]) -> str:
         with ScriptedUpstream() as upstream:
             upstream.default(chat())
-            gateway = build_gateway(config(upstream.url, tmp_path, proxies), env={})
-            with door(gateway, http) as port, RawCaller(port) as caller:
+            with door(config(upstream.url, tmp_path, proxies), http) as port, RawCaller(port) as caller:
                 answer = caller.ask(body=WHOLE, headers=headers)
         assert answer.status == 200, json.loads(answer.body)
         return answer.headers["x-llmgw-route"]
