@@ -79,6 +79,17 @@ def test_stable_and_the_sticky_key_may_be_the_canarys_own():
     assert found.routes[0].sticky == Sticky(kind="session")
 
 
+def test_a_canary_sticks_by_an_expression_too():
+    [route] = plan(canaries=[{**CANARY, "sticky": "user.team"}]).routes
+    assert route.sticky is not None
+    assert str(route.sticky.expression) == "user.team"
+
+
+def test_a_wrong_expression_as_sticky_key_is_refused():
+    found = loaded(experiments=[{**EXPERIMENT, "sticky": "user.team +"}])
+    assert "bad_expression" in [problem.code for problem in found.errors]
+
+
 def test_the_route_of_a_canary_with_both_sides_needs_no_backend():
     route = {"backend": None, "fallback": True}
     found = plan(route=route, canaries=[{**CANARY, "stable": "third"}])
