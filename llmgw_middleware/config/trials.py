@@ -180,7 +180,25 @@ class TrialReader:
             )
         return None if route is None else route.target
 
+    def _idle(self, word: CanaryWord | ExperimentWord, route: Route, sides: tuple[Side, ...]) -> None:
+        """Warn of a backend of the route that nobody is sent to any more."""
+        if route.target is not None and route.target not in [side.target for side in sides]:
+            self._report.warn(
+                "no_effect",
+                word.at("route"),
+                f'The backend of the route "{route.name}", "{route.target}", gets nothing: "{word.name}" divides its requests.',
+                "leave it out of the route",
+            )
+        for side in sides:
+            if not side.weight and isinstance(word, ExperimentWord):
+                self._report.warn(
+                    "zero_weight",
+                    word.at("variants"),
+                    f'"{side.name}" has the weight 0 in "{word.name}": nobody is sent there.',
+                )
+
     def _divide(self, route: Route, word: CanaryWord | ExperimentWord, sides: tuple[Side, ...]) -> None:
+        self._idle(word, route, sides)
         self._routes[route.name] = replace(
             route, target=None, split=sides, trial=word.name, sticky=word.sticky or route.sticky
         )

@@ -111,6 +111,30 @@ def test_what_is_about_a_route_that_is_not_enabled_does_nothing():
     assert (found.routes, found.canaries) == ((), ())
 
 
+IDLE: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "a canary beside its route's backend": ({"canaries": [CANARY]}, []),
+    "a stable side of its own": ({"canaries": [{**CANARY, "stable": "third"}]}, ["no_effect"]),
+    "a backend that is a variant": ({"experiments": [EXPERIMENT]}, []),
+    "a backend that is none": ({"route": {"backend": "third"}, "experiments": [EXPERIMENT]}, ["no_effect"]),
+    "a variant without weight": (
+        {
+            "experiments": [
+                {
+                    **EXPERIMENT,
+                    "variants": [EXPERIMENT["variants"][0], {**EXPERIMENT["variants"][1], "weight": 0}],
+                }
+            ]
+        },
+        ["zero_weight"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "codes"), IDLE.values(), ids=IDLE.keys())
+def test_who_gets_nothing_any_more_is_told(words, codes):
+    assert [problem.code for problem in loaded(**words).problems] == codes
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no such route": ({"canaries": [{**CANARY, "route": "chta"}]}, "unknown_route"),
     "two on one route": ({"canaries": [CANARY], "experiments": [EXPERIMENT]}, "two_trials"),
