@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,8 +20,7 @@ def ask(folder: Path, command: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     Sockets that nobody listens on any more are removed.
     """
-    paths = [folder] if folder.is_socket() else sorted(folder.glob("*.sock"))
-    answers = [answer for path in paths if (answer := _ask(path, command)) is not None]
+    answers = [answer for path in _sockets(folder) if (answer := _ask(path, command)) is not None]
     if not answers:
         raise ConfigError(
             f"No gateway with canaries or experiments can be reached in {folder}. One is there from its first request "
@@ -34,14 +34,26 @@ def steer(folder: Path, verb: str, name: str) -> list[dict[str, Any]]:
 
     All are asked first how often theirs has changed: those who share where it stands then change it once.
     """
-    paths = [folder] if folder.is_socket() else sorted(folder.glob("*.sock"))
-    seen = {path: answer for path in paths if (answer := _ask(path, {"command": "canaries"})) is not None}
+    seen = {
+        path: answer
+        for path in _sockets(folder)
+        if (answer := _ask(path, {"command": "canaries"})) is not None
+    }
     answers = []
     for path, answer in seen.items():
         epoch = answer["canaries"].get(name, {}).get("epoch")
         said = _ask(path, {"command": verb, "name": name, "epoch": epoch})
         answers += [] if said is None else [said]
     return answers or ask(folder, {"command": verb, "name": name})
+
+
+def _sockets(folder: Path) -> list[Path]:
+    """Return the sockets of a folder. Raises ConfigError where it is another user's, who could answer anything."""
+    if folder.is_socket():
+        return [folder]
+    if folder.exists() and os.getuid() not in (0, folder.stat().st_uid):
+        raise ConfigError(f"{folder} belongs to another user")
+    return sorted(folder.glob("*.sock"))
 
 
 def _ask(path: Path, command: Mapping[str, Any]) -> dict[str, Any] | None:
