@@ -32,26 +32,51 @@ def run(arguments: argparse.Namespace) -> int:
     from llmgw_middleware.control import run_folder
 
     answers = ask(arguments.at or run_folder(os.environ), {"command": "experiments"})
-    found = [
-        (answer["pid"], name, experiment)
-        for answer in answers
-        for name, experiment in answer["experiments"].items()
-        if arguments.name in (None, name)
-    ]
+    found = merged(answers, arguments.name)
     if arguments.json:
-        rows = [{"name": name, "pid": pid, **experiment} for pid, name, experiment in found]
-        print(json.dumps({"experiments": rows}, indent=2))
+        print(json.dumps({"experiments": found}, indent=2))
     elif found:
-        print("\n\n".join(text(name, experiment, pid) for pid, name, experiment in found))
+        print("\n\n".join(map(text, found)))
     if not found:
         of = f" {arguments.name}" if arguments.name else ""
         print(f"no running gateway has an experiment{of}", file=sys.stderr)
     return 0 if found else 1
 
 
-def text(name: str, experiment: dict[str, Any], pid: int) -> str:
+def merged(answers: list[dict[str, Any]], asked: str | None) -> list[dict[str, Any]]:
+    """Return each experiment once, with the counts of all processes in which it has the same variants."""
+    from llmgw_middleware.model.trial import Experiment, Variant
+    from llmgw_middleware.policy.experiment import Comparison
+    from llmgw_middleware.rollouts.status import experiment_status
+
+    found: dict[tuple[Any, ...], tuple[Comparison, list[int]]] = {}
+    for answer in answers:
+        for name, seen in answer["experiments"].items():
+            if asked not in (None, name):
+                continue
+            variants = tuple(Variant(name=v["name"], target="", weight=v["share"]) for v in seen["variants"])
+            rules = Experiment(name=name, route=seen["route"], variants=variants)
+            comparison, pids = found.setdefault((name, rules.route, variants), (Comparison(rules), []))
+            pids.append(answer["pid"])
+            for variant in seen["variants"]:
+                comparison.tallies[variant["name"]].merge(variant["counts"])
+    return [
+        {"name": comparison.rules.name, "pids": pids, **_without_counts(experiment_status(comparison))}
+        for comparison, pids in found.values()
+    ]
+
+
+def _without_counts(status: dict[str, Any]) -> dict[str, Any]:
+    for variant in status["variants"]:
+        del variant["counts"]
+    return status
+
+
+def text(experiment: dict[str, Any]) -> str:
     """Return one experiment as a table."""
-    lines = [f"{name}  on {experiment['route']}, process {pid}"]
+    pids = experiment["pids"]
+    where = f"process {pids[0]}" if len(pids) == 1 else f"{len(pids)} processes together"
+    lines = [f"{experiment['name']}  on {experiment['route']}, {where}"]
     if not experiment["trustworthy"]:
         lines.append(
             f"  NOT TO BE TRUSTED: callers are not dealt out as the weights say (p {_p(experiment['mismatch'])})"

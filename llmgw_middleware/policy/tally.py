@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from llmgw_middleware.policy.evidence import Count
 
@@ -48,6 +49,17 @@ class Spread:
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
         self.total += 1
 
+    @property
+    def buckets(self) -> Mapping[int, int]:
+        """How many times are in each bucket."""
+        return self._buckets
+
+    def merge(self, buckets: Mapping[int, int]) -> None:
+        """Add what another process has counted."""
+        for bucket, count in buckets.items():
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+            self.total += count
+
     def quantile(self, share: float) -> float | None:
         """Return the seconds within which this share was, ± 1 %; None where there is nothing."""
         wanted = max(1, math.ceil(share * self.total))
@@ -87,6 +99,12 @@ class Moments:
         self.count += 1
         self.total += value
         self.squares += value * value
+
+    def merge(self, count: int, total: float, squares: float) -> None:
+        """Add what another process has counted."""
+        self.count += count
+        self.total += total
+        self.squares += squares
 
     @property
     def mean(self) -> float | None:
@@ -137,6 +155,26 @@ class Tally:
         """Count one signal. Of one request each signal is counted once; the caller sees to that."""
         self._signals.setdefault(name, Moments()).add(value)
 
+    def counts(self) -> dict[str, Any]:
+        """Return everything as plain values, for ``merge`` in another process."""
+        return {
+            **{name: getattr(self, name) for name in _NUMBERS},
+            "times": {str(bucket): count for bucket, count in self.times.buckets.items()},
+            "tokens": _plain(self.tokens),
+            "cost": _plain(self.cost),
+            "signals": {name: _plain(moments) for name, moments in self._signals.items()},
+        }
+
+    def merge(self, counts: Mapping[str, Any]) -> None:
+        """Add the ``counts`` of another process. A caller whom two of them know counts twice."""
+        for name in _NUMBERS:
+            setattr(self, name, getattr(self, name) + counts[name])
+        self.times.merge({int(bucket): count for bucket, count in counts["times"].items()})
+        self.tokens.merge(*counts["tokens"])
+        self.cost.merge(*counts["cost"])
+        for name, moments in counts["signals"].items():
+            self._signals.setdefault(name, Moments()).merge(*moments)
+
     @property
     def failures(self) -> Count:
         """How many of those judged failed."""
@@ -151,3 +189,10 @@ class Tally:
         """How many of the requests got the signal."""
         found = self._signals.get(name)
         return Count(0 if found is None else min(found.count, self.requests), self.requests)
+
+
+_NUMBERS = ("requests", "units", "judged", "failed")
+
+
+def _plain(moments: Moments) -> list[float]:
+    return [moments.count, moments.total, moments.squares]

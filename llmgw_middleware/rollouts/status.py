@@ -83,6 +83,7 @@ def experiment_status(comparison: Comparison) -> dict[str, Any]:
                 "share": arm.share,
                 "requests": arm.requests,
                 "units": arm.units,
+                "counts": comparison.tallies[arm.variant].counts(),
                 "figures": [
                     {
                         "measure": f.measure,

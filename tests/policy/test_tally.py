@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from llmgw_middleware.policy.evidence import Count
@@ -55,6 +57,21 @@ def test_a_request_that_cannot_be_judged_is_no_success_and_no_failure():
         tally.add(Outcome(failed=failed, latency=0.1, tokens=10, cost=0.5))
     assert (tally.requests, tally.failures) == (3, Count(1, 2))
     assert (tally.times.total, tally.tokens.mean, tally.cost.total) == (3, 10, 1.5)
+
+
+def test_two_tallies_merged_are_as_one_that_saw_everything():
+    parts, whole = (Tally(), Tally()), Tally()
+    for number, part in enumerate(parts * 10):
+        outcome = Outcome(failed=number % 3 == 0, latency=1.0 + number, tokens=number, cost=0.5)
+        for each in (part, whole):
+            each.add(outcome)
+            each.units += 1
+            each.signal("liked", number % 2)
+    merged = Tally()
+    for part in parts:
+        merged.merge(json.loads(json.dumps(part.counts())))
+    assert merged.counts() == whole.counts()
+    assert merged.times.quantile(0.9) == whole.times.quantile(0.9)
 
 
 def test_signals_are_counted_against_all_requests():
