@@ -87,6 +87,27 @@ def ready(process, sign="Uvicorn running on") -> str:
     raise AssertionError(f"it did not start: {said}")
 
 
+class TestWarnings:
+    def test_without_anything_to_serve_it_says_so(self, capsys):
+        assert main(["serve"]) == 1
+        assert "--manifests" in capsys.readouterr().err
+
+    def test_with_strict_a_warning_keeps_it_from_serving(self, tmp_path, capsys):
+        (tmp_path / "kind.yaml").write_text(
+            "apiVersion: agentgateway.dev/v1alpha1\nkind: AgentgatewayModel\nmetadata: {name: m}\n"
+        )
+        assert main(["serve", "--manifests", str(tmp_path), "--strict"]) == 1
+        assert "unsupported_kind" in capsys.readouterr().err
+
+    def test_a_guard_that_is_not_understood_keeps_it_from_serving(self, tmp_path, capsys):
+        (tmp_path / "guard.yaml").write_text(
+            "apiVersion: agentgateway.dev/v1alpha1\nkind: AgentgatewayPolicy\nmetadata: {name: p}\n"
+            "spec: {targetRefs: [{kind: Gateway, name: g}], traffic: {csrf: {}}}\n"
+        )
+        assert main(["serve", "--manifests", str(tmp_path)]) == 1
+        assert "unsupported_guard" in capsys.readouterr().err
+
+
 class TestAlone:
     def test_it_answers_llm_paths_lives_and_knows_nothing_else(self, folder, upstream):
         upstream.script(chat("hello"))

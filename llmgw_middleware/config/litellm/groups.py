@@ -115,7 +115,10 @@ def _pool(name: str, members: Sequence[Deployment], routing: Routing) -> Table:
 def _route(group: str, called: Mapping[str, str], first: Table, routing: Routing) -> Table:
     at = first.at
     names = [group, *routing.aliases.get(group, ())]
-    after = [*routing.fallbacks.get(group, routing.default), *routing.filtered.get(group, ())]
+    after = [
+        *routing.fallbacks.get(group, routing.fallbacks.get("*", routing.default)),
+        *routing.filtered.get(group, ()),
+    ]
     targets = list(dict.fromkeys(called[name] for name in after if name in called and name != group))
     model: Tree = value(group, at)
     if "*" in group:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from llmgw_middleware.config.manifests.gateways import Gateways, parents
-from llmgw_middleware.config.manifests.resource import Resource
+from llmgw_middleware.config.manifests.resource import Key, Resource
 from llmgw_middleware.config.node import Node
 
 _PRE_ROUTING = "PreRouting"
@@ -42,9 +42,22 @@ class Policies:
         self._known = known
         ordered = sorted(found, key=lambda policy: policy.key)
         self._targets = [(policy, _targets(policy)) for policy in ordered]
-        for policy, targets in self._targets:
+        self._by_route: dict[str, list[int]] = {}
+        self._wide: list[int] = []
+        self._ranks: dict[tuple[Key, str | None], list[Resource]] = {}
+        for place, (policy, targets) in enumerate(self._targets):
             _guards(policy)
             self._judge(policy, targets)
+            self._index(place, targets)
+
+    def _index(self, place: int, targets: Sequence[_Target]) -> None:
+        """Note which routes a policy can be over: those that it names, or any."""
+        names = {target.name for target in targets if target.kind == "HTTPRoute"}
+        if None in names or any(target.kind in _GATEWAYS for target in targets):
+            self._wide.append(place)
+            return
+        for name in names:
+            self._by_route.setdefault(name or "", []).append(place)
 
     def before_routing(self) -> Iterator[Node]:
         """Return the ``PreRouting`` transformations. All run, in the order of their policies' names."""
@@ -80,14 +93,22 @@ class Policies:
         return [node for node in found if node is not None]
 
     def _over(self, route: Resource, rule: str | None, section: str) -> list[Node]:
-        found: list[tuple[int, Node]] = []
-        for policy, targets in self._targets:
-            node = policy.spec.node(section)
-            ranks = [self._rank(policy, target, route, rule) for target in targets]
-            best = min((rank for rank in ranks if rank is not None), default=None)
-            if node is not None and best is not None:
-                found.append((best, node))
-        return [node for _, node in sorted(found, key=lambda pair: pair[0])]
+        nodes = (policy.spec.node(section) for policy in self._ranked(route, rule))
+        return [node for node in nodes if node is not None]
+
+    def _ranked(self, route: Resource, rule: str | None) -> list[Resource]:
+        """Return the policies over a rule, the narrowest first; worked out once for each rule."""
+        key = (route.key, rule)
+        if key not in self._ranks:
+            found: list[tuple[int, Resource]] = []
+            for place in sorted((*self._wide, *self._by_route.get(route.name, ()))):
+                policy, targets = self._targets[place]
+                ranks = [self._rank(policy, target, route, rule) for target in targets]
+                best = min((rank for rank in ranks if rank is not None), default=None)
+                if best is not None:
+                    found.append((best, policy))
+            self._ranks[key] = [policy for _, policy in sorted(found, key=lambda pair: pair[0])]
+        return self._ranks[key]
 
     def _rank(self, policy: Resource, target: _Target, route: Resource, rule: str | None) -> int | None:
         if target.kind == "HTTPRoute" and policy.namespace == route.namespace and target.takes(route):

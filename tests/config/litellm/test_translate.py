@@ -127,6 +127,12 @@ def test_fallbacks_become_the_routes(bring):
     assert any('"gone"' in text for text in made.told)
 
 
+def test_fallbacks_of_every_group_are_those_of_the_star(bring):
+    rows = (row("a", "gpt-4o"), row("b", "groq/x"), row("c", "groq/y"))
+    made = bring(*rows, router_settings={"fallbacks": [{"a": ["b"]}, {"*": ["c"]}]})
+    assert {route.name: route.fallback for route in made.plan.routes} == {"a": ("b",), "b": ("c",), "c": ()}
+
+
 def test_what_a_filter_refuses_goes_to_the_next(bring):
     made = bring(
         row("a", "gpt-4o"), row("b", "groq/x"), router_settings={"content_policy_fallbacks": [{"a": ["b"]}]}
