@@ -15,10 +15,10 @@ def read_usage(reported: Any) -> Usage | None:
     prompt = _count(said("prompt_tokens"))
     sent, written = said("prompt_tokens_details"), said("completion_tokens_details")
     # Some report more cached than sent; the rest of the prompt must not become negative.
-    cached = min(_count(sent.get("cached_tokens")), prompt) if isinstance(sent, dict) else 0
-    cache_write = (
-        min(_count(sent.get("cache_write_tokens")), prompt - cached) if isinstance(sent, dict) else 0
-    )
+    cached = cache_write = 0
+    if isinstance(sent, dict):
+        cached = min(_count(sent.get("cached_tokens")), prompt)
+        cache_write = min(_count(sent.get("cache_write_tokens")), prompt - cached)
     return Usage(
         input=prompt,
         output=_count(said("completion_tokens")),

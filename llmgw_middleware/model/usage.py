@@ -40,6 +40,8 @@ class Price:
 
     def cost(self, usage: Usage) -> float:
         """Dollars for ``usage``."""
+        if not (usage.cached or usage.cache_write):
+            return min(usage.input, MOST) * self.input + min(usage.output, MOST) * self.output
         read = self.input if self.cached_input is None else self.cached_input
         write = self.input if self.cache_write is None else self.cache_write
         hour = write if self.cache_write_hour is None else self.cache_write_hour
