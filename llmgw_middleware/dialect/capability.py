@@ -18,7 +18,7 @@ class Capabilities:
     ``sampling``: it takes temperature, top_p and top_k. ``mid_system``: system messages may stand among the others.
     ``thinking`` is how thinking is asked for: by an effort, a budget of tokens, Gemini 3's level, or not at all.
     ``max_completion``: OpenAI's reasoning models, which refuse
-    ``max_tokens`` and ``stop``. ``developer``: it knows the role. ``audio``: it hears. ``max_output`` is the most
+    ``max_tokens`` and ``stop``. ``responses_only``: OpenAI serves it by ``/responses`` and not as a chat. ``developer``: it knows the role. ``audio``: it hears. ``max_output`` is the most
     tokens of an answer, None where that is not known.
     """
 
@@ -26,6 +26,7 @@ class Capabilities:
     mid_system: bool = False
     thinking: ThinkingForm = "effort"
     max_completion: bool = False
+    responses_only: bool = False
     developer: bool = True
     audio: bool = False
     max_output: int | None = None
@@ -61,6 +62,13 @@ ROWS: Sequence[Row] = (
     ("o4*", {"max_completion": True}),
     ("gpt-5*", {"max_completion": True}),
     ("o1-mini*", {"developer": False}),
+    ("o1-pro*", {"responses_only": True}),
+    ("o3-pro*", {"responses_only": True}),
+    ("gpt-5*-pro*", {"responses_only": True}),
+    ("gpt-5*-codex*", {"responses_only": True}),
+    ("codex-*", {"max_completion": True, "responses_only": True}),
+    ("*-deep-research*", {"responses_only": True}),
+    ("computer-use-*", {"responses_only": True}),
     ("gpt-3.5*", {"thinking": "none", "max_output": 4096}),
     ("gpt-4*", {"thinking": "none"}),
     ("amazon.titan*", {"thinking": "none"}),
@@ -78,6 +86,7 @@ _FIELDS: Mapping[str, str] = {
     "midSystem": "mid_system",
     "thinking": "thinking",
     "maxCompletion": "max_completion",
+    "responsesOnly": "responses_only",
     "developer": "developer",
     "audio": "audio",
     "maxOutput": "max_output",

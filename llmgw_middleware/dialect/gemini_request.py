@@ -11,7 +11,7 @@ import msgspec
 
 from llmgw_middleware.dialect.adjust import Adjustments
 from llmgw_middleware.dialect.capability import Capabilities, capabilities_of
-from llmgw_middleware.dialect.chat import ChatRequest, ImagePart, ResponseFormat, Tool
+from llmgw_middleware.dialect.chat import ChatRequest, ImagePart, Reasoning, ResponseFormat, Tool
 from llmgw_middleware.dialect.chat_port import Terms, Written
 from llmgw_middleware.dialect.end_user import opaque_id
 from llmgw_middleware.dialect.gemini_parts import Contents
@@ -19,6 +19,9 @@ from llmgw_middleware.errors import BadRequest
 
 MAX_STOPS = 5
 """How many stop sequences Gemini takes."""
+
+LEAST_OF_PRO, MOST_OF_PRO, MOST_OF_FLASH = 128, 32768, 24576
+"""Bounds of a budget of Gemini 2.5, in tokens."""
 
 _BUDGETS: Mapping[str, int] = {"none": 0, "minimal": 1024, "low": 1024, "medium": 4096, "high": 16384, "xhigh": 32768, "max": 32768}  # fmt: skip
 _LEVELS: Mapping[str, str] = {"minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}  # fmt: skip
@@ -74,6 +77,7 @@ class _Writer:
         self._can: Capabilities = capabilities_of(terms.model, terms.capabilities)
         self._vertex = "project" in terms.place
         self._salt = terms.salt
+        self._model = terms.model or ""
         self.adjustments = Adjustments(terms.on_unsupported)
 
     def body(self) -> dict[str, Any]:
@@ -188,7 +192,7 @@ class _Writer:
             return None
         shown = asked.display != "omitted"
         if self._can.thinking == "budget":
-            budget = asked.budget if asked.budget is not None else _BUDGETS[asked.effort or "medium"]
+            budget = self._budget(asked)
             return {"thinkingBudget": budget, "includeThoughts": shown and budget > 0}
         effort = asked.effort or _effort(asked.budget or 0)
         if effort == "none":
@@ -196,6 +200,16 @@ class _Writer:
                 asked.param, "minimal", "The model of this backend cannot be kept from thinking."
             )
         return {"thinkingLevel": _LEVELS.get(effort, "minimal"), "includeThoughts": shown}
+
+    def _budget(self, asked: Reasoning) -> int:
+        """Return a budget within what the model takes; 2.5 Pro cannot be kept from thinking."""
+        budget = asked.budget if asked.budget is not None else _BUDGETS[asked.effort or "medium"]
+        if budget <= 0 and "-pro" in self._model:
+            self.adjustments.change(
+                asked.param, "minimal", "The model of this backend cannot be kept from thinking."
+            )
+            return LEAST_OF_PRO
+        return max(0, min(budget, MOST_OF_FLASH if "flash" in self._model else MOST_OF_PRO))
 
     def _tier(self) -> str | None:
         tier = self._request.service_tier

@@ -8,6 +8,7 @@ from llmgw_middleware.dialect.anthropic import AnthropicCounting, AnthropicMessa
 from llmgw_middleware.dialect.anthropic_caller import AnthropicCaller
 from llmgw_middleware.dialect.anthropic_chat import MessagesCaller, MessagesUpstream
 from llmgw_middleware.dialect.bedrock_embed import BedrockEmbeddings
+from llmgw_middleware.dialect.by_model import ByModel
 from llmgw_middleware.dialect.chat_port import CallerChat, Means, UpstreamChat
 from llmgw_middleware.dialect.converse import ConverseUpstream
 from llmgw_middleware.dialect.converse_errors import read_error as converse_error
@@ -81,8 +82,17 @@ def _same(operation: Operation, profile: Profile, *, bare: bool, means: Means) -
     if operation is Operation.RESPONSES and (bare or (openai and profile.quirks.responses)):
         return ResponsesNative(profile, means)
     if operation is Operation.CHAT and (bare or profile.dialect == "openai"):
-        return OpenAIChat(profile, ask_usage=profile.stream_usage and not bare, adjust=not bare, means=means)
+        return _chat(profile, bare=bare, means=means)
     return None
+
+
+def _chat(profile: Profile, *, bare: bool, means: Means) -> Conversation:
+    """Return the conversation of a chat that passes through. Some of OpenAI's models have only Responses."""
+    chat = OpenAIChat(profile, ask_usage=profile.stream_usage and not bare, adjust=not bare, means=means)
+    if bare or profile.family != "openai" or not profile.quirks.responses:
+        return chat
+    responses = Translation(ChatCaller(), ResponsesUpstream(max_event=means.max_event), means)
+    return ByModel(chat, responses, lambda model: profile.can(model).responses_only)
 
 
 def _counting(profile: Profile, *, bare: bool, means: Means) -> Conversation:

@@ -100,6 +100,14 @@ FIELDS = {
         {"reasoning": Reasoning(effort="none")}, FLASH,
         {"generationConfig": {"thinkingConfig": {"thinkingBudget": 0, "includeThoughts": False}}},
     ),
+    "more than Flash can think": (
+        {"reasoning": Reasoning(effort="max")}, FLASH,
+        {"generationConfig": {"thinkingConfig": {"thinkingBudget": 24576, "includeThoughts": True}}},
+    ),
+    "the most that Pro can think": (
+        {"reasoning": Reasoning(budget=99999)}, "gemini-2.5-pro",
+        {"generationConfig": {"thinkingConfig": {"thinkingBudget": 32768, "includeThoughts": True}}},
+    ),
     "a budget where levels are wanted": (
         {"reasoning": Reasoning(budget=5000)}, GEMINI_3,
         {"generationConfig": {"thinkingConfig": {"thinkingLevel": "medium", "includeThoughts": True}}},
@@ -272,6 +280,15 @@ def test_what_has_no_equivalent_is_refused_by_name_or_dropped_and_told(case):
         written(asked(**fields), name)
     assert caught.value.param == param
     assert written(asked(**fields), name, on_unsupported="drop").dropped == dropped
+
+
+def test_pro_cannot_be_kept_from_thinking():
+    request = asked(reasoning=Reasoning(effort="none"))
+    with pytest.raises(Unsupported):
+        written(request, "gemini-2.5-pro")
+    sent = written(request, "gemini-2.5-pro", on_unsupported="drop")
+    assert sent.dropped == ('reasoning_effort="minimal"',)
+    assert json.loads(sent.body)["generationConfig"]["thinkingConfig"]["thinkingBudget"] == 128
 
 
 def test_vertex_has_labels_for_people_and_metadata():

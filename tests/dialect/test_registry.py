@@ -80,7 +80,10 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key):
 
 
 SPOKEN = {
-    (Operation.CHAT, "openai"): "<OpenAIChat, asks for usage>",
+    (
+        Operation.CHAT,
+        "openai",
+    ): "<ByModel <OpenAIChat, asks for usage>, or <Translation from OpenAI chat to <ResponsesUpstream>>>",
     (Operation.CHAT, "openai-compatible"): "<OpenAIChat, asks for usage>",
     (Operation.CHAT, "anthropic"): "<Translation from OpenAI chat to Anthropic messages>",
     (Operation.CHAT, "gemini"): "<Translation from OpenAI chat to <GeminiUpstream>>",

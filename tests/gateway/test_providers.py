@@ -283,6 +283,35 @@ async def test_a_chat_is_served_by_a_backend_that_has_only_responses():
     assert text_of(CHAT, json.loads(found.body)) == "hi"
 
 
+@pytest.mark.parametrize(
+    ("model", "where"), [("gpt-5.1-codex", "/v1/responses"), ("gpt-5.2", "/v1/chat/completions")]
+)
+async def test_a_model_that_has_only_responses_is_asked_there_and_others_are_not(model, where):
+    completion = {
+        "id": "c",
+        "model": "m",
+        "choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}],
+    }
+    with ScriptedUpstream() as up:
+        up.default(lambda seen: answer(json=RESPONSE if seen.path == "/v1/responses" else completion))
+        async with gateway(config(openai(up.url))) as gw:
+            found = await ask(gw, body={"model": model, "messages": USER})
+        assert up.requests[0].path == where
+    assert text_of(CHAT, json.loads(found.body)) == "hi"
+
+
+async def test_a_stream_of_a_model_that_has_only_responses_is_a_stream_of_a_chat():
+    delta = told("response.output_text.delta", delta="hi")
+    with ScriptedUpstream() as up:
+        up.default(
+            sse([told("response.created", response={}), delta, told("response.completed", response=RESPONSE)])
+        )
+        async with gateway(config(openai(up.url))) as gw:
+            data = await said(await ask(gw, body={"model": "gpt-5-codex", "messages": USER, "stream": True}))
+    assert streamed(CHAT, data) == "hi"
+    assert data.endswith(b"data: [DONE]\n\n")
+
+
 async def test_what_a_backend_cannot_be_told_is_refused_or_dropped_and_named(server):
     body = {**ASKED[CHAT], "logit_bias": {"1": 1}}
     async with gateway(config(mocked(server, "converse"))) as gw:

@@ -76,6 +76,11 @@ class CapabilitiesWord(Word):
     max_completion: Annotated[
         Flag | None, Field(description="It takes `max_completion_tokens` and refuses `max_tokens`."), _KNOWN
     ] = None
+    responses_only: Annotated[
+        Flag | None,
+        Field(description="OpenAI serves it by /responses alone: chats are translated to that."),
+        _KNOWN,
+    ] = None
     developer: Annotated[Flag | None, Field(description="It knows the role `developer`."), _KNOWN] = None
     audio: Annotated[Flag | None, Field(description="It hears."), _KNOWN] = None
     max_output: Annotated[_Tokens | None, Field(description="The most tokens of an answer."), _KNOWN] = None
