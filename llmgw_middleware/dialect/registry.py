@@ -7,18 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from llmgw_middleware.dialect.anthropic import AnthropicCounting, AnthropicMessages
 from llmgw_middleware.dialect.anthropic_caller import AnthropicCaller
 from llmgw_middleware.dialect.anthropic_chat import MessagesCaller, MessagesUpstream
-from llmgw_middleware.dialect.bedrock_embed import BedrockEmbeddings
 from llmgw_middleware.dialect.by_model import ByModel
 from llmgw_middleware.dialect.chat_port import CallerChat, Means, UpstreamChat
-from llmgw_middleware.dialect.converse import ConverseUpstream
-from llmgw_middleware.dialect.converse_errors import read_error as converse_error
-from llmgw_middleware.dialect.converse_request import counting_request as counted_by_bedrock
 from llmgw_middleware.dialect.counting import EstimatedCounting
-from llmgw_middleware.dialect.counting_native import NativeCounting
-from llmgw_middleware.dialect.gemini import GeminiUpstream
-from llmgw_middleware.dialect.gemini_embed import GeminiEmbeddings
-from llmgw_middleware.dialect.gemini_errors import read_error as gemini_error
-from llmgw_middleware.dialect.gemini_request import counting_request as counted_by_gemini
 from llmgw_middleware.dialect.opaque import OpaqueConversation
 from llmgw_middleware.dialect.openai import OpenAIChat, OpenAIEmbeddings
 from llmgw_middleware.dialect.openai_caller import OpenAICaller
@@ -44,8 +35,8 @@ _CALLERS: Mapping[Operation, CallerChat] = {
 _UPSTREAMS: Mapping[str, Callable[[Profile, Means], UpstreamChat]] = {
     "openai": lambda profile, means: ChatUpstream(max_event=means.max_event, path=profile.path),
     "anthropic": lambda _, means: MessagesUpstream(max_event=means.max_event),
-    "gemini": lambda _, means: GeminiUpstream(max_event=means.max_event),
-    "converse": lambda _, means: ConverseUpstream(max_event=means.max_event),
+    "gemini": lambda _, means: _gemini(means),
+    "converse": lambda _, means: _converse(means),
     "responses": lambda _, means: ResponsesUpstream(max_event=means.max_event),
 }
 """Into what requests can be translated, by the dialect of a profile."""
@@ -100,14 +91,41 @@ def _counting(profile: Profile, *, bare: bool, means: Means) -> Conversation:
     if bare or profile.dialect == "anthropic":
         return AnthropicCounting(profile)
     if profile.dialect == "gemini":
-        return NativeCounting(
-            caller, means, worded=counted_by_gemini, key="totalTokens", read_error=gemini_error
-        )
+        return _counted_by_gemini(caller, means)
     if profile.dialect == "converse":
-        return NativeCounting(
-            caller, means, worded=counted_by_bedrock, key="inputTokens", read_error=converse_error
-        )
+        return _counted_by_bedrock(caller, means)
     return EstimatedCounting(caller, means)
+
+
+# The dialects of two providers are loaded where a backend speaks them: most configurations have neither.
+
+
+def _gemini(means: Means) -> UpstreamChat:
+    from llmgw_middleware.dialect.gemini import GeminiUpstream
+
+    return GeminiUpstream(max_event=means.max_event)
+
+
+def _converse(means: Means) -> UpstreamChat:
+    from llmgw_middleware.dialect.converse import ConverseUpstream
+
+    return ConverseUpstream(max_event=means.max_event)
+
+
+def _counted_by_gemini(caller: CallerChat, means: Means) -> Conversation:
+    from llmgw_middleware.dialect.counting_native import NativeCounting
+    from llmgw_middleware.dialect.gemini_errors import read_error
+    from llmgw_middleware.dialect.gemini_request import counting_request
+
+    return NativeCounting(caller, means, worded=counting_request, key="totalTokens", read_error=read_error)
+
+
+def _counted_by_bedrock(caller: CallerChat, means: Means) -> Conversation:
+    from llmgw_middleware.dialect.converse_errors import read_error
+    from llmgw_middleware.dialect.converse_request import counting_request
+    from llmgw_middleware.dialect.counting_native import NativeCounting
+
+    return NativeCounting(caller, means, worded=counting_request, key="inputTokens", read_error=read_error)
 
 
 def _embeddings(profile: Profile, means: Means) -> Conversation | None:
@@ -115,8 +133,12 @@ def _embeddings(profile: Profile, means: Means) -> Conversation | None:
         case "openai" | "responses":
             return OpenAIEmbeddings(profile)
         case "gemini":
+            from llmgw_middleware.dialect.gemini_embed import GeminiEmbeddings
+
             return GeminiEmbeddings(means)
         case "converse":
+            from llmgw_middleware.dialect.bedrock_embed import BedrockEmbeddings
+
             return BedrockEmbeddings(means)
         case _:
             return None

@@ -25,9 +25,9 @@ from llmgw_middleware.exchange.order import Leg, Order
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.model.fault import Fault, FaultKind
 from llmgw_middleware.model.http import Header
-from llmgw_middleware.transport.credential import Credential
 from llmgw_middleware.transport.port import (
     Call,
+    Credential,
     Malformed,
     NoCredential,
     Reply,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from llmgw_middleware.dialect.provider import Profile
 from llmgw_middleware.model.backend import Backend
-from llmgw_middleware.transport.aws_keys import key_source
-from llmgw_middleware.transport.credential import Bearing, Credential, Kept, Signing
-from llmgw_middleware.transport.oauth import entra_tokens, google_tokens
+from llmgw_middleware.transport.port import Credential
 
 
 def credentials_of(backend: Backend, row: Profile) -> tuple[Credential | None, ...]:
@@ -14,13 +12,27 @@ def credentials_of(backend: Backend, row: Profile) -> tuple[Credential | None, .
 
     Raises ValueError where a key is not written as its provider wants, or can never be had.
     """
-    keys = backend.api_keys
     if row.auth == "sigv4":
-        written: list[str | None] = [key.reveal() for key in keys]
-        return tuple(
-            Signing(Kept(key_source(text)), region=row.region or "", service=row.signs_as)
-            for text in written or [None]
-        )
-    if row.auth == "oauth" and not keys:
-        return (Bearing(Kept(google_tokens() if row.tokens_of == "google" else entra_tokens())),)
-    return (None,) * max(1, len(keys))
+        return _signing(backend, row)
+    if row.auth == "oauth" and not backend.api_keys:
+        return (_bearing(row),)
+    return (None,) * max(1, len(backend.api_keys))
+
+
+def _signing(backend: Backend, row: Profile) -> tuple[Credential, ...]:
+    # Few backends need these, and they take their time to load.
+    from llmgw_middleware.transport.aws_keys import key_source
+    from llmgw_middleware.transport.credential import Kept, Signing
+
+    written: list[str | None] = [key.reveal() for key in backend.api_keys]
+    return tuple(
+        Signing(Kept(key_source(text)), region=row.region or "", service=row.signs_as)
+        for text in written or [None]
+    )
+
+
+def _bearing(row: Profile) -> Credential:
+    from llmgw_middleware.transport.credential import Bearing, Kept
+    from llmgw_middleware.transport.oauth import entra_tokens, google_tokens
+
+    return Bearing(Kept(google_tokens() if row.tokens_of == "google" else entra_tokens()))

@@ -23,14 +23,6 @@ PAUSE = 2.0
 """Seconds after a fetch in which no other is begun."""
 
 
-class Credential(Protocol):
-    """What makes a call acceptable to its upstream. Thread-safe: one serves every event loop of a process."""
-
-    async def authorize(self, call: Call) -> Call:
-        """Return ``call`` with its credential. Raises NoCredential where there is none to be had."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """A bearer token and when it ends, as wall time."""

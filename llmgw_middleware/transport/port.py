@@ -86,3 +86,11 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Close every connection. Idempotent."""
         ...
+
+
+class Credential(Protocol):
+    """What makes a call acceptable to its upstream. Thread-safe: one serves every event loop of a process."""
+
+    async def authorize(self, call: Call) -> Call:
+        """Return ``call`` with its credential. Raises NoCredential where there is none to be had."""
+        ...
