@@ -18,8 +18,10 @@ from llmgw_middleware.choice import Chooser
 from llmgw_middleware.config.load import load
 from llmgw_middleware.config.settings import ProcessSettings
 from llmgw_middleware.control import Control, run_folder
+from llmgw_middleware.dialect.provider import profile_of
 from llmgw_middleware.dialect.responses_owner import Owners
 from llmgw_middleware.errors import ConfigError
+from llmgw_middleware.exchange.authority import lacking
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.flags import Flags, Lookup
 from llmgw_middleware.gateway import Gateway
@@ -104,6 +106,7 @@ def build_gateway(
             listeners=extra.on_change,
             flags=_lookup(extra.flags, plan),
         )
+        _check_credentials(plan)
         try:
             snapshot.locator.open()
             snapshot.rollouts.open()
@@ -269,6 +272,14 @@ def _upstream(backend: Backend, owners: Owners) -> Upstream:
         return Upstream(backend, owners)
     except ValueError as error:
         raise ConfigError(f"backend {backend.name!r}: {error}") from error
+
+
+def _check_credentials(plan: Plan) -> None:
+    """Raise ConfigError for a backend that could never be called; one that is only explained needs no credential."""
+    for backend in plan.backends.values():
+        why = lacking(backend, profile_of(backend)) if backend.resolved else None
+        if why is not None:
+            raise ConfigError(f"backend {backend.name!r}: {why}")
 
 
 def _attributes(rules: IdentityRules) -> AttributeReader:

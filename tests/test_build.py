@@ -5,6 +5,7 @@ import pytest
 from llmgw_middleware.build import build_gateway, build_snapshot, default_transport, load_plan
 from llmgw_middleware.errors import BodyTooLarge, ConfigError
 from llmgw_middleware.testing.upstream import ScriptedUpstream, chat
+from llmgw_middleware.transport import aws_keys
 from llmgw_middleware.transport.environment import EnvironmentTransport
 from llmgw_middleware.transport.h1_transport import H1Transport
 from tests.gateway.asking import ask, backend, chat_config, gateway, pool
@@ -137,3 +138,18 @@ async def test_calls_go_through_the_proxy_that_the_environment_names():
         assert b"by proxy" in (await ask(built)).body
         await built.aclose()
         assert proxy.requests[0].path.startswith("http://nowhere.invalid/")
+
+
+BEDROCK = {
+    "routes": [{"name": "r", "default": True, "backend": "b"}],
+    "backends": [{"name": "b", "provider": "bedrock", "region": "eu-west-1"}],
+}
+
+
+def test_a_backend_whose_calls_can_never_be_signed_is_told_at_the_start_and_can_be_explained(monkeypatch):
+    monkeypatch.setattr(aws_keys, "find_spec", lambda _: None)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match="there is no AWS key"):
+        build_gateway(BEDROCK, env={})
+    assert build_snapshot(load_plan(BEDROCK, {}, serving=False)).upstreams["b"].name == "b"

@@ -10,13 +10,22 @@ from llmgw_middleware.transport.port import Credential
 def credentials_of(backend: Backend, row: Profile) -> tuple[Credential | None, ...]:
     """Return one for each place in ``api_keys``; None where the header says it all.
 
-    Raises ValueError where a key is not written as its provider wants, or can never be had.
+    Raises ValueError where a key is not written as its provider wants.
     """
     if row.auth == "sigv4":
         return _signing(backend, row)
     if row.auth == "oauth" and not backend.api_keys:
         return (_bearing(row),)
     return (None,) * max(1, len(backend.api_keys))
+
+
+def lacking(backend: Backend, row: Profile) -> str | None:
+    """Return why the backend can never be called from here, for want of a credential, or None."""
+    if row.auth != "sigv4" or backend.api_keys:
+        return None
+    from llmgw_middleware.transport.aws_keys import missing_key
+
+    return missing_key()
 
 
 def _signing(backend: Backend, row: Profile) -> tuple[Credential, ...]:

@@ -22,23 +22,36 @@ def written_key(text: str) -> AwsKey:
     return AwsKey(id=parts[0], secret=parts[1], token=parts[2] if len(parts) > 2 else None)  # noqa: PLR2004
 
 
+def missing_key(env: Mapping[str, str] | None = None) -> str | None:
+    """Return why no key can ever be had where none is written, or None."""
+    env = os.environ if env is None else env
+    if find_spec("botocore") is not None or (_ID in env and _SECRET in env):
+        return None
+    return (
+        f"calls to it are signed, and there is no AWS key: set {_ID} and {_SECRET}, install llmgw-middleware[bedrock] "
+        "for profiles, roles and instance metadata, or give an apiKey"
+    )
+
+
 def key_source(written: str | None, env: Mapping[str, str] | None = None) -> Callable[[], AwsKey]:
     """Return what gets the key: ``written`` in the configuration, else botocore's chain, else the environment's.
 
-    Raises ValueError where none of them can ever give one.
+    Raises ValueError for half a key. What it returns raises NoCredential where there is none.
     """
     if written is not None:
         key = written_key(written)
         return lambda: key
     if find_spec("botocore") is not None:
         return _Chain().key
-    env = os.environ if env is None else env
-    if _ID in env and _SECRET in env:
-        return lambda: AwsKey(id=env[_ID], secret=env[_SECRET], token=env.get(_TOKEN) or None)
-    raise ValueError(
-        f"calls to it are signed, and there is no AWS key: set {_ID} and {_SECRET}, install llmgw-middleware[bedrock] "
-        "for profiles, roles and instance metadata, or give an apiKey"
-    )
+    known = os.environ if env is None else env
+
+    def from_environment() -> AwsKey:
+        why = missing_key(known)
+        if why is not None:
+            raise NoCredential(why)
+        return AwsKey(id=known[_ID], secret=known[_SECRET], token=known.get(_TOKEN) or None)
+
+    return from_environment
 
 
 class _Chain:
