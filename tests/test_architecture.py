@@ -125,6 +125,29 @@ def test_no_provider_is_named_above_the_dialects():
             assert not strings, f"{path.name} names {strings}"
 
 
+TONGUES = {"openai": "openai", "responses": "openai", "anthropic": "anthropic", "gemini": "gemini", "converse": "bedrock", "bedrock": "bedrock"}  # fmt: skip
+INTERPRETERS = {"registry", "opaque"}
+"""Who may know several dialects: who chooses among them, and what speaks OpenAI's where nobody knows better."""
+
+
+SHARED = {"responses_owner"}
+"""What is named for a dialect, and knows none: which backend keeps which response."""
+
+
+def tongue(stem: str) -> str | None:
+    if stem in SHARED:
+        return None
+    return next((family for start, family in TONGUES.items() if stem.startswith(start)), None)
+
+
+def test_dialects_do_not_know_one_another():
+    for path in files():
+        if room(path) == "dialect" and path.stem not in INTERPRETERS:
+            known = {tongue(name.split(".")[2]) for name in inside(path) if name.split(".")[1] == "dialect"}
+            strange = known - {None, tongue(path.stem)}
+            assert not strange, f"{path.name} knows {strange}"
+
+
 def test_the_integrations_know_only_the_face_the_bridge_and_the_command_line():
     for path in INTEGRATIONS.rglob("*.py"):
         modules = {name for name in imports(path) if name.startswith("llmgw_middleware.") and is_module(name)}

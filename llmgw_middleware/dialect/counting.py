@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from llmgw_middleware.dialect.chat_port import CallerChat, Means
-from llmgw_middleware.dialect.openai_errors import read_error
 from llmgw_middleware.dialect.port import Asked, Outgoing, Receipt, StreamTap
 from llmgw_middleware.errors import BadRequest
-from llmgw_middleware.model.fault import Fault
+from llmgw_middleware.model.fault import Fault, FaultKind
 from llmgw_middleware.model.http import Header
 
 ESTIMATED: tuple[Header, ...] = ((b"x-llmgw-estimated", b"true"),)
@@ -45,9 +44,9 @@ class EstimatedCounting:
         """Take what is there; nobody is ever asked."""
         return Receipt(body=body)
 
-    def read_error(self, status: int, headers: Sequence[Header], body: bytes, *, now: float) -> Fault:
-        """Read an error answer; nobody is ever asked."""
-        return read_error(status, headers, body, now=now)
+    def read_error(self, status: int, headers: Sequence[Header], body: bytes, *, now: float) -> Fault:  # noqa: ARG002 - nobody was asked
+        """Return what an error would be; nobody is ever asked."""
+        return Fault(kind=FaultKind.FAILED, status=status)
 
 
 def estimated(tokens: int) -> Receipt:
