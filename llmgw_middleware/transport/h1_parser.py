@@ -302,7 +302,7 @@ def without_repeated_length(head: bytes) -> bytes:
     """Return ``head`` with one content-length where it had several of the same digits (RFC 9110, 8.6)."""
     lines = head.split(b"\r\n")
     lengths = [line for line in lines if line[:15].lower() == b"content-length:"]
-    if len(lengths) < 2 or len({line[15:].strip() for line in lengths}) != 1:  # noqa: PLR2004
+    if len(lengths) < 2 or len({line[15:].strip(b" \t") for line in lengths}) != 1:  # noqa: PLR2004
         return head
     first = lines.index(lengths[0])
     kept = [line for at, line in enumerate(lines) if at <= first or line[:15].lower() != b"content-length:"]
