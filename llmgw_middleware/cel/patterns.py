@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from llmgw_middleware.cel.code import Code, Run
 from llmgw_middleware.cel.fault import EvaluationError, ExpressionError
-from llmgw_middleware.cel.limits import Frame, made, read, spend
+from llmgw_middleware.cel.limits import Frame, made, spend
 from llmgw_middleware.cel.syntax import Call
 from llmgw_middleware.cel.values import no_overload
 from llmgw_middleware.regex import Searcher, UnsafePattern, compile_search
@@ -88,14 +87,9 @@ def _searcher(frame: Frame, pattern: Any) -> Searcher:
         raise EvaluationError("a pattern that comes with a request has no {n}, no \\p and no \\P")
     spend(frame, COMPILING)
     try:
-        return _compiled(pattern)
+        return compile_search(pattern)
     except UnsafePattern as error:
         raise EvaluationError(str(error)) from error
-
-
-@lru_cache(maxsize=64)
-def _compiled(pattern: str) -> Searcher:
-    return compile_search(pattern)
 
 
 def _checked(searcher: Searcher, value: Any, frame: Frame, name: str) -> str:
@@ -105,7 +99,7 @@ def _checked(searcher: Searcher, value: Any, frame: Frame, name: str) -> str:
         raise EvaluationError(
             f"{name} looks through at most {searcher.longest} characters with this pattern; with google-re2 through any"
         )
-    read(frame, len(value) * searcher.weight)
+    spend(frame, searcher.steps(len(value)))
     return value
 
 

@@ -57,7 +57,7 @@ class Optional:
 NONE: Final = Optional(there=False)
 
 
-class Fault(EvaluationError):
+class MissingKey(EvaluationError):
     """A key that is not there."""
 
 
@@ -186,7 +186,7 @@ def key_of(value: Any) -> Any:
     if kind is float:
         if value.is_integer():
             return int(value)
-        raise Fault(f"there is no key {value}")
+        raise MissingKey(f"there is no key {value}")
     raise EvaluationError(f"a {type_name(value)} is no key of a map")
 
 
@@ -220,7 +220,7 @@ def _position(holder: Sequence[Any], key: Any) -> int:
     if type(key) is not int and type(key) is not UInt:
         raise no_overload("[ ]", holder, key)
     if not 0 <= key < len(holder):
-        raise Fault(f"the list has no index {key}")
+        raise MissingKey(f"the list has no index {key}")
     return int(key)
 
 
@@ -248,7 +248,7 @@ def optional_at(holder: Any, key: Any) -> Optional:
         raise no_overload("[? ]", holder, key)
     try:
         found = look_up(holder, key)
-    except Fault:
+    except MissingKey:
         return NONE
     return Optional(found)
 
@@ -276,9 +276,9 @@ def contains(holder: Any, item: Any) -> bool:
     raise no_overload('"in"', item, holder)
 
 
-def missing(key: Any) -> Fault:
+def missing(key: Any) -> MissingKey:
     """Return the fault of a key that is not there."""
-    return Fault(f"there is no key {key!r}" if type(key) is str else f"there is no key {shown_key(key)}")
+    return MissingKey(f"there is no key {key!r}" if type(key) is str else f"there is no key {shown_key(key)}")
 
 
 def shown_key(key: Any) -> str:

@@ -130,6 +130,8 @@ def test_without_google_re2_a_pattern_is_judged_and_its_text_is_short(monkeypatc
     with pytest.raises(EvaluationError, match="looks through at most 2048 characters"):
         value('s.matches("a.*b")', s="a" * 3000)
     assert value('s.matches("^ab*")', s="a" * 8000) is True
+    with pytest.raises(Exhausted):
+        value('l.exists(x, s.matches("a.*b"))', s="a" * 1000, l=[0] * 50)
 
 
 def test_numbers_stay_within_64_bits():
