@@ -84,6 +84,7 @@ def counted() -> list[tuple[int, int]]:
     """Return how many cases of each table are passed, and how many there are, in the order of the page."""
     documents = len(list(kubernetes.documents(fixture_path(kubernetes.CRD))))
     golden = len(list(kubernetes.golden(fixture_path(kubernetes.GOLDEN))))
+    set_ups = sum(len(list(kubernetes.scenes(fixture_path(folder)))) for folder in kubernetes.SCENES)
     routes = [case.test for _, case in gateway_api.cases(fixture_path(gateway_api.FOLDER))]
     left_out = sum(test in gateway_api.LEFT_OUT for test in routes) + len(gateway_api.OTHER_STATUS)
     return [
@@ -91,6 +92,7 @@ def counted() -> list[tuple[int, int]]:
         (len(list(route_matching.aliases(fixture_path(route_matching.ALIASES)))),) * 2,
         (documents - len(kubernetes.ACCEPTED) - len(kubernetes.REFUSED), documents),
         (golden - len(kubernetes.DIFFERENT), golden),
+        (set_ups - len(kubernetes.SCENES_REFUSED), set_ups),
         (len(routes) - left_out, len(routes)),
     ]
 
