@@ -46,23 +46,28 @@ def main(words: Sequence[str]) -> int:
     """
     chosen = [pair for pair in PAIRS if "/".join(pair) in words] or PAIRS
     others = [word for word in words if tuple(word.split("/")) not in PAIRS]
-    told, worst = sections(), 0
+    worst = 0
     for python, django in chosen:
         name = f"Python {python}, Django {django}"
         interpreter = found(python)
         if interpreter is None:
             say(f"{name}: left out, there is no Python {python} on this machine")
-            told[name] = f"Not run: there is no Python {python} on this machine.\n"
+            tell(name, f"Not run: there is no Python {python} on this machine.\n")
             continue
         say(name)
         report = ROOT / ".pytest_cache" / f"matrix-{python}-{django}.xml"
         code = run(prepared(interpreter, python, django), report, others)
         worst = max(worst, code)
         only = f"Only `{shlex.join(others)}`.\n\n" if others else ""
-        told[name] = f"{versions(python, django)}\n\n{only}{both(report)}"
+        tell(name, f"{versions(python, django)}\n\n{only}{both(report)}")
+    return worst
+
+
+def tell(name: str, text: str) -> None:
+    """Write what a pair has come to, beside what is told of others."""
+    told = {**sections(), name: text}
     RESULTS.write_text(HEAD + "".join(f"\n## {name}\n\n{text}" for name, text in sorted(told.items())))
     say(f"written: {RESULTS.relative_to(ROOT)}")
-    return worst
 
 
 def sections() -> dict[str, str]:
