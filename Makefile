@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_PORT ?= 8000
+# It asks for an older jiter than OpenAI's newest client does; both work with the newer one.
+APART := 'instructor>=1.17'
 
 # make node-clients: what the tests of clients for Node need; without it they are skipped.
 .PHONY: demo demo-flask demo-fastapi test node-clients matrix lint types bench bench-full format clean
@@ -11,6 +13,7 @@ DEMO_PORT ?= 8000
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(APART)
 	touch $@
 
 demo: $(VENV)/.ready

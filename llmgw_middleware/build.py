@@ -12,8 +12,6 @@ from typing import Any
 
 from llmgw_middleware.attributes import AttributeReader
 from llmgw_middleware.callables import function_named
-from llmgw_middleware.cel.program import compile_expression
-from llmgw_middleware.cel.variables import REPLY
 from llmgw_middleware.choice import Chooser
 from llmgw_middleware.config.load import load
 from llmgw_middleware.config.settings import ProcessSettings
@@ -27,12 +25,12 @@ from llmgw_middleware.flags import Flags, Lookup
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.geo import Locator
 from llmgw_middleware.health import Beside, Checker
+from llmgw_middleware.match.callers import read_of_callers
 from llmgw_middleware.match.paths import Interceptor
-from llmgw_middleware.match.routing import changes_in, expressions_of, flags_asked, routing_fields
+from llmgw_middleware.match.routing import flags_asked, routing_fields
 from llmgw_middleware.match.table import RouteTable
 from llmgw_middleware.mirroring import mirror_of
 from llmgw_middleware.model.backend import Backend, HealthCheck, Pool
-from llmgw_middleware.model.expression import Expression
 from llmgw_middleware.model.plan import IdentityRules, Plan
 from llmgw_middleware.model.route import Route
 from llmgw_middleware.model.transform import NO_CHANGES, NO_TRANSFORM
@@ -212,9 +210,7 @@ def build_snapshot(
         checkers=(*_checkers(plan, targets, upstreams), *_tended(rollouts, choosers)),
         rollouts=rollouts,
         flags=None if flags is None or not asked else Flags(asked, flags),
-        uses_identity=plan.identity.require
-        or any(_asks_who(route) for route in plan.routes)
-        or any(map(_about_who, (*changes_in(plan.before_routing), *changes_in(plan.on_answers)))),
+        read_of_callers=read_of_callers(plan),
         prelude=None if plan.before_routing == NO_CHANGES else Prelude(plan.before_routing),
     )
 
@@ -354,12 +350,3 @@ def _checkers(plan: Plan, targets: Mapping[str, Target], upstreams: Mapping[str,
         for endpoint in targets[pool.name].endpoints
         if endpoint.health is not None and endpoint.name in upstreams
     ]
-
-
-def _asks_who(route: Route) -> bool:
-    sticks = route.sticky is not None and route.sticky.kind in {"user", "session"}
-    return sticks or any(match.user for match in route.matches) or any(map(_about_who, expressions_of(route)))
-
-
-def _about_who(expression: Expression) -> bool:
-    return compile_expression(expression.text, vocabulary=REPLY).reads_any("user", "jwt")

@@ -22,6 +22,7 @@ from llmgw_middleware.facts import Facts
 from llmgw_middleware.geo import Locator
 from llmgw_middleware.lifespan import Bound, Loops
 from llmgw_middleware.loop_thread import LoopThread
+from llmgw_middleware.match.callers import WHOLE
 from llmgw_middleware.match.paths import check_path
 from llmgw_middleware.match.table import Selection
 from llmgw_middleware.model.decision import Decision
@@ -110,6 +111,10 @@ class Gateway:
     def uses_identity(self) -> bool:
         """Whether any rule needs to know who calls."""
         return self._snapshot.uses_identity
+
+    def reads_of_callers(self, name: str) -> bool:
+        """Whether any rule reads the attribute ``name`` of who calls."""
+        return not self._snapshot.read_of_callers.isdisjoint((name, WHOLE))
 
     @property
     def thread(self) -> LoopThread:

@@ -34,7 +34,7 @@ class Snapshot:
     """What a reload swaps in one step.
 
     ``conditions`` are the backends' by name: those of backends that did not change go over into the next snapshot.
-    ``prices`` are by target and backend; ``uses_identity`` says whether any rule needs to know who calls;
+    ``prices`` are by target and backend; ``read_of_callers`` what rules read of who calls;
     ``owners`` know which backend keeps which response; ``catalogue`` has the prices that nobody configured; ``prelude`` is what happens to every request before routing; ``rollouts`` are the canaries and experiments;
     ``flags`` asks for feature flags, None where no rule does.
     """
@@ -50,11 +50,16 @@ class Snapshot:
     attributes: AttributeReader
     checkers: tuple[Beside, ...]
     rollouts: Rollouts
-    uses_identity: bool
+    read_of_callers: frozenset[str]
     owners: Owners
     prelude: Prelude | None = None
     catalogue: Catalogue | None = None
     flags: Flags | None = None
+
+    @property
+    def uses_identity(self) -> bool:
+        """Whether any rule needs to know who calls."""
+        return bool(self.read_of_callers)
 
     def facts(self, request: Request, identity: Identity, locate: Locates, world: World) -> Facts:
         """Return what rules see of a request: what it says, and what the transform before routing makes of it."""

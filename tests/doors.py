@@ -92,6 +92,9 @@ class FakeGateway:
         self.closed = 0
         self._script = script or self._tell
 
+    def reads_of_callers(self, name: str) -> bool:
+        return self.uses_identity
+
     def intercepts(self, method: str, path: str) -> bool:
         return path.startswith("/v1/") and method != "OPTIONS"
 

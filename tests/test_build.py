@@ -53,6 +53,12 @@ def test_what_a_door_refuses_is_on_record():
 
 USES = {
     "a user condition": ({"user": {"tier": "premium"}}, True),
+    "sticky by user": ({"sticky": "user"}, True),
+    "sticky by session": ({"sticky": "session"}, True),
+    "sticky by an address": ({"sticky": "ip"}, False),
+    "an expression": ({"when": "user.tier == 'premium'"}, True),
+    "an expression about the body": ({"when": "body.model == 'm'"}, False),
+    "a transform": ({"transform": {"request": {"set": [{"name": "x-user", "value": "user.id"}]}}}, True),
     "nothing": ({}, False),
 }
 
@@ -61,6 +67,20 @@ USES = {
 def test_it_knows_whether_any_rule_asks_who_calls(route, uses):
     plan = load_plan(chat_config(backend("b", "http://x"), route=route), {})
     assert build_snapshot(plan).uses_identity is uses
+
+
+READS = {
+    "a user condition": ({"user": {"tier": "premium"}}, "tier", "groups"),
+    "an expression": ({"when": "'pilots' in user.groups"}, "groups", "tier"),
+    "an expression over everything": ({"when": "size(user) > 1"}, "groups", ""),
+}
+
+
+@pytest.mark.parametrize(("route", "read", "other"), READS.values(), ids=READS)
+def test_it_knows_what_rules_read_of_who_calls(route, read, other):
+    built = build_gateway(chat_config(backend("b", "http://x"), route=route), env={})
+    assert built.reads_of_callers(read)
+    assert not (other and built.reads_of_callers(other))
 
 
 def test_a_members_price_comes_before_its_backends():

@@ -21,11 +21,10 @@ class UserReader:
 
     def __init__(self, gateway: Waist) -> None:
         self._gateway = gateway
-        self._plan: Any = None
-        self._reads_groups = False
 
     def __repr__(self) -> str:
-        return f"<UserReader {'with' if self.reads_groups else 'without'} groups>"
+        groups = self._gateway.reads_of_callers("groups")
+        return f"<UserReader {'with' if groups else 'without'} groups>"
 
     def __call__(self, request: HostRequest) -> Found:
         """Return the logged-in user; raises GatewayError where the project has no users but the rules ask for one."""
@@ -56,19 +55,9 @@ class UserReader:
             subjects={"user": user, "session": session},
         )
 
-    @property
-    def reads_groups(self) -> bool:
-        """Whether a rule of the configuration in force reads ``user.groups``."""
-        plan = self._gateway.plan
-        if plan is not self._plan:
-            tests = (test for route in plan.routes for match in route.matches for test in match.user)
-            self._reads_groups = any(test.name.partition(".")[0] == "groups" for test in tests)
-            self._plan = plan
-        return self._reads_groups
-
     def _queried(self, user: Any) -> dict[str, Callable[[], list[str]]]:
         groups = getattr(user, "groups", None)
-        if groups is None or not self.reads_groups:
+        if groups is None or not self._gateway.reads_of_callers("groups"):
             return {}
         return {"groups": lambda: list(groups.values_list("name", flat=True))}
 

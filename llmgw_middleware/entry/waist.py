@@ -50,6 +50,10 @@ class Waist(Protocol):
         """Whether any rule asks who calls."""
         ...
 
+    def reads_of_callers(self, name: str) -> bool:
+        """Whether any rule reads the attribute ``name`` of who calls."""
+        ...
+
     @property
     def thread(self) -> LoopThread:
         """The one event loop of the process for hosts that have none."""

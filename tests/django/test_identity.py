@@ -53,6 +53,17 @@ def test_groups_are_asked_for_only_where_a_rule_reads_them():
     assert found.queried["groups"]() == ["pilots"]
 
 
+async def test_an_expression_may_ask_for_groups(caller: Caller, gateway, upstream):
+    gateway["routes"][0] = {**gateway["routes"][0], "when": "'pilots' in user.groups"}
+    del gateway["routes"][0]["user"]
+    upstream.default(completion())
+    with override_settings(LLMGW=gateway):
+        for name in ("bob", "alice"):
+            await caller.login(name)
+            await caller.post()
+    assert [seen.path.split("/")[1] for seen in upstream.requests] == ["premium", "free"]
+
+
 def test_an_anonymous_visitor_keeps_the_session_for_splits():
     found = UserReader(gateway_asking(staff=True))(host(user=AnonymousUser(), session=SessionStore(KEY)))
     assert (found.id, found.source, found.session_key) == ("", "none", KEY)
