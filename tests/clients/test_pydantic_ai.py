@@ -51,7 +51,7 @@ def weather(town: str, days: int) -> str:
 async def test_an_agent_answers(model: Any):
     result = await pydantic_ai.Agent(model, instructions="Be brief.").run("hello there")
     assert result.output == "You said: hello there"
-    usage = result.usage() if callable(result.usage) else result.usage
+    usage = result.usage
     assert (usage.input_tokens, usage.output_tokens) == (INPUT, OUTPUT)
 
 
