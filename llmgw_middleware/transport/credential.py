@@ -70,7 +70,8 @@ class Kept(Generic[T]):
         if value is not None and left >= EARLY:
             return value
         fetching = self._begun(now)
-        if value is not None and left > 0:
+        value = self._value  # it may have come since it was looked at
+        if value is not None and _left(value, now) > 0:
             return value
         if fetching is None:
             raise NoCredential(self._why)

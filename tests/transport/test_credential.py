@@ -149,3 +149,18 @@ async def test_nothing_tells_a_token(source):
     tokens = kept(source)
     token = await tokens.current()
     assert "t1" not in repr((tokens, token, Bearing(tokens)))
+
+
+async def test_a_token_that_comes_while_it_is_looked_for_is_taken(source):
+    tokens = kept(source)
+
+    def looked_for_late() -> float:
+        # The clock is read between the look at the value and the look at what is being fetched.
+        if source.asked == 0:
+            tokens._value = source()
+            tokens._ended = 0.0
+        return float(source.clock())
+
+    tokens._clock = looked_for_late
+    assert (await tokens.current()).text == "t1"
+    assert source.asked == 1
