@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
         lifespan="on",
         timeout_graceful_shutdown=GRACE,
+        # gateway.trustedProxies decides whom to believe; uvicorn would rewrite the peer before it could.
+        proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,
     )
     # uvicorn ends in good order and then raises the signal again, which would end us as if it had not.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -119,6 +119,20 @@ class TestAlone:
                 missing = caller.ask("GET", "/")
         assert (missing.status, json.loads(missing.body)["error"]["code"]) == (404, "no_route")
 
+    def test_trusted_proxies_decide_whose_country_is_believed_though_the_address_is_forwarded(
+        self, folder, upstream
+    ):
+        config = config_for(upstream.url, trustedProxies=["127.0.0.1/32"])
+        config["geo"] = {"header": "CF-IPCountry"}
+        config["routes"][0]["country"] = ["DE"]
+        (folder / "llmgw.yaml").write_text(json.dumps(config))
+        upstream.script(chat("hello"))
+        with served(folder) as (port, process):
+            ready(process)
+            with RawCaller(port) as caller:
+                forwarded = {"X-Forwarded-For": "203.0.113.9", "CF-IPCountry": "DE"}
+                assert caller.ask(body=WHOLE, headers=forwarded).status == 200
+
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
     def test_a_signal_ends_it_in_good_order(self, folder, number):
         with served(folder) as (_, process):

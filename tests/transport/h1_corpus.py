@@ -164,6 +164,7 @@ HEADS: dict[str, tuple[bytes, Bad]] = {
     "two lengths": (OK + b"content-length: 1\r\ncontent-length: 2\r\n\r\nab", AMBIGUOUS),
     "two lengths of one value": (OK + b"content-length: 1\r\ncontent-length: 01\r\n\r\na", AMBIGUOUS),
     "two lengths in one line": (OK + b"content-length: 1, 2\r\n\r\nab", AMBIGUOUS),
+    "a length said twice, once behind a bare CR": (OK + b"content-length: 1\r\ncontent-length:\r1\r\n\r\na", AMBIGUOUS),
     "a length twice in one line": (OK + b"content-length: 1, 1\r\n\r\na", AMBIGUOUS),
     "an empty length": (OK + b"content-length:\r\n\r\n", AMBIGUOUS),
     "a length of letters": (OK + b"content-length: many\r\n\r\n", AMBIGUOUS),
