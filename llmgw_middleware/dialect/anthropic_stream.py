@@ -42,6 +42,9 @@ class _Event(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(_Event).decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+MAX_HELD = 64 * 1024
+"""Bytes that are held after a ``message_delta``; beyond them everything held goes on."""
+
 _OPENING = frozenset({"text", "thinking"})
 """Blocks whose beginning says nothing yet."""
 
@@ -160,7 +163,7 @@ class MessagesTap:
                 self._place(event, out)
             case "message_delta":
                 self._meter.note(found.usage)
-                self._held.append(event)
+                self._hold(event, out)
             case "message_stop":
                 out += [*self._held, event]
                 self._held = []
@@ -176,7 +179,16 @@ class MessagesTap:
 
     def _place(self, event: bytes, out: list[bytes]) -> None:
         """Let an event go on, or wait behind what is held: order is kept."""
-        (self._held or out).append(event)
+        if self._held:
+            self._hold(event, out)
+        else:
+            out.append(event)
+
+    def _hold(self, event: bytes, out: list[bytes]) -> None:
+        self._held.append(event)
+        if sum(map(len, self._held)) > MAX_HELD:
+            out += self._held
+            self._held = []
 
 
 def _says(delta: _Inner | None) -> bool:

@@ -134,6 +134,12 @@ def test_without_google_re2_a_pattern_is_judged_and_its_text_is_short(monkeypatc
         value('l.exists(x, s.matches("a.*b"))', s="a" * 1000, l=[0] * 50)
 
 
+def test_a_long_part_that_is_looked_for_from_the_right_costs_steps():
+    assert value('s.lastIndexOf("/")', s="a/" * 100_000) == 199_999
+    with pytest.raises(Exhausted):
+        value("s.lastIndexOf(p)", s="a" * 600_000, p="a" * 20_000 + "b" + "a" * 20_000)
+
+
 def test_numbers_stay_within_64_bits():
     with pytest.raises(EvaluationError, match="64-bit"):
         value("a * a", a=2**62)

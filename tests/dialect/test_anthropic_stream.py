@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgw_middleware.dialect.anthropic_stream import MessagesTap
+from llmgw_middleware.dialect.anthropic_stream import MAX_HELD, MessagesTap
 from llmgw_middleware.model.usage import Usage
 from tests.dialect.events import cut
 from tests.dialect.test_messages_stream import closed, delta, end, event, opened, start, text, tool
@@ -120,3 +120,12 @@ def test_what_follows_the_end_is_never_forwarded():
 @given(st.lists(st.integers(0, len(WHOLE)), max_size=9))
 def test_however_the_bytes_are_split_they_are_the_same(places):
     assert data_of(*cut(WHOLE, places)) == WHOLE
+
+
+def test_no_more_is_held_than_a_limit_and_the_order_stays():
+    first, stop = end().split(b"event: message_stop")
+    pings = [event("ping")] * (MAX_HELD // len(event("ping")) + 9)
+    begun = start() + text(0, "a")
+    assert len(data_of(begun, first, *pings, close=False)) > MAX_HELD
+    whole = begun + first + b"".join(pings) + b"event: message_stop" + stop
+    assert data_of(begun, first, *pings, b"event: message_stop" + stop) == whole
