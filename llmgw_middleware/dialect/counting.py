@@ -31,7 +31,12 @@ class EstimatedCounting:
         """Answer at once; raises BadRequest for a request that cannot be read."""
         if asked.fields is None:
             raise BadRequest("The request body has to be a JSON object.", code="invalid_json")
-        request = self._caller.read_request(asked.fields, asked.headers)
+        try:
+            request = self._caller.read_request(asked.fields, asked.headers)
+        except RecursionError as problem:
+            raise BadRequest(
+                "The request body is nested too deeply to be counted.", code="json_too_deep"
+            ) from problem
         return Outgoing(
             path="", headers=(), body=b"", answer=estimated(self._means.estimate(asked.model, request))
         )

@@ -39,10 +39,15 @@ class Translation:
         """Read the caller's request and word it for the backend. Raises BadRequest, Unsupported among them."""
         if asked.fields is None:
             raise BadRequest("The request body has to be a JSON object.", code="invalid_json")
-        request = self._caller.read_request(asked.fields, asked.headers)
-        request.stream = asked.stream
-        terms = self._means.terms(asked.model, asked.on_unsupported)
-        written = self._upstream.write_request(request, terms)
+        try:
+            request = self._caller.read_request(asked.fields, asked.headers)
+            request.stream = asked.stream
+            terms = self._means.terms(asked.model, asked.on_unsupported)
+            written = self._upstream.write_request(request, terms)
+        except RecursionError as problem:
+            raise BadRequest(
+                "The request body is nested too deeply to be translated.", code="json_too_deep"
+            ) from problem
         return Outgoing(
             path=written.path,
             headers=written.headers,

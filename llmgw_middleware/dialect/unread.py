@@ -43,7 +43,7 @@ class Unread:
     def take(self, name: str) -> msgspec.Raw | None:
         """Take a field undecoded."""
         raw = self._fields.pop(name, None)
-        return None if raw is None or bytes(raw).strip() == _NULL else raw
+        return None if raw is None or is_null(raw) else raw
 
     def skip(self, *names: str) -> None:
         """Take fields that mean nothing to any upstream."""
@@ -128,13 +128,18 @@ class Unread:
     def left(self, into: dict[str, msgspec.Raw]) -> None:
         """Add what was never taken, by its path; nulls say nothing."""
         for name, raw in self._fields.items():
-            if bytes(raw).strip() != _NULL:
+            if not is_null(raw):
                 into[self.path(name)] = raw
 
 
 def opened(raw: msgspec.Raw, at: str) -> Unread:
     """Return the object ``raw``; raises BadRequest if it is none."""
     return Unread(_decoded(_OBJECT, raw, at, "an object"), at)
+
+
+def is_null(raw: msgspec.Raw) -> bool:
+    """Whether a value is null. Values may be large: only a short one is copied to be looked at."""
+    return len(raw) == len(_NULL) and bytes(raw) == _NULL
 
 
 def is_text(raw: msgspec.Raw) -> bool:

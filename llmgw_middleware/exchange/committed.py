@@ -13,6 +13,9 @@ from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.http import Header, Response
 from llmgw_middleware.policy.lease import Lease
 
+MOST_TOLD = 2000
+"""Characters of ``x-llmgw-dropped``."""
+
 
 class Answers:
     """Makes responses. Streams are kept in ``relays`` until they end, and their leases with them."""
@@ -73,4 +76,7 @@ def _told(decision: Decision) -> tuple[Header, ...]:
     """Return the header that names what the backend was not told."""
     if not decision.dropped:
         return ()
-    return ((b"x-llmgw-dropped", ", ".join(decision.dropped).encode("latin-1", "replace")),)
+    text = ", ".join(decision.dropped)[:MOST_TOLD]
+    # Names of fields are the caller's, and a header is one line of printable text.
+    printable = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return ((b"x-llmgw-dropped", printable.encode("ascii")),)

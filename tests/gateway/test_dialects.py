@@ -261,6 +261,30 @@ async def test_what_may_be_dropped_is_dropped_and_named(place):
     assert header(response, "x-llmgw-dropped") == "n, seed, temperature=1"
 
 
+async def test_names_of_fields_cannot_break_the_header_that_names_them():
+    with ScriptedUpstream() as up:
+        up.default(answer(200, json=MESSAGE))
+        async with gateway(config(anthropic("a", up.url, onUnsupported="drop"))) as gw:
+            response = await ask(gw, body={**OPENAI, "a\r\nset-cookie: x": 1, "é" * 5000: 1})
+    told = header(response, "x-llmgw-dropped") or ""
+    assert told.startswith("a??set-cookie: x, ??")
+    assert len(told) == 2000
+
+
+@pytest.mark.parametrize("path", [MESSAGES, COUNT])
+async def test_results_within_results_without_end_are_told_and_no_fault_of_ours(path):
+    content: Any = "x"
+    for _ in range(300):
+        content = [{"type": "tool_result", "tool_use_id": "a", "content": content}]
+    with ScriptedUpstream() as up:
+        async with gateway(config(backend("o", up.url))) as gw:
+            response = await ask(
+                gw, body={**ANTHROPIC, "messages": [{"role": "user", "content": content}]}, path=path
+            )
+        assert up.requests == []
+    assert (response.status, json.loads(response.body)["error"]["code"]) == (400, "json_too_deep")
+
+
 async def test_the_routes_word_goes_before_the_backends():
     with ScriptedUpstream() as up:
         async with gateway(config(anthropic("a", up.url, onUnsupported="drop"), onUnsupported="error")) as gw:
