@@ -1,5 +1,6 @@
 """What the README says is done here."""
 
+import json
 import re
 import shlex
 import sys
@@ -22,10 +23,12 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    [config] = blocks("yaml")
+    config, content = blocks("yaml")
     (tmp_path / "llmgw.yaml").write_text(config)
+    (tmp_path / "content.yaml").write_text(content)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(name, "sk-test")
     return tmp_path
 
 
@@ -37,6 +40,22 @@ def test_its_configuration_starts(folder):
 def test_its_configuration_has_no_errors(folder, capsys):
     assert main(["check", "llmgw.yaml"]) == 0
     assert "no errors" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("tier", "turns", "route"),
+    [("premium", 21, "long-and-paid"), ("premium", 20, "chat"), ("free", 21, "chat")],
+)
+def test_its_rule_sees_the_content_and_the_user(folder, capsys, tier, turns, route):
+    body = json.dumps({"model": "claude-sonnet-5", "messages": [{"role": "user", "content": "hi"}] * turns})
+    words = ["-X", "POST", "--path", "/v1/chat/completions", "-d", body, "--user", f"tier={tier}", "--json"]
+    assert main(["explain", "content.yaml", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["route"] == route
+
+
+def test_its_canary_begins_small(folder):
+    gateway = build_gateway(folder / "content.yaml")
+    assert [dial.canary for dial in gateway.plan.canaries] == ["gemini"]
 
 
 def test_the_explanation_is_printed_as_shown(folder, capsys):
