@@ -159,7 +159,7 @@ class TestBodies:
     def test_fastapis_own_pages_are_there(self, caller):
         assert caller.ask("GET", "/docs").status == 200
         paths = json.loads(caller.ask("GET", "/openapi.json").body)["paths"]
-        assert list(paths) == ["/login", "/inside"]
+        assert list(paths) == ["/login"]
 
 
 def test_under_a_root_path_of_the_server_the_paths_are_those_below(upstream):

@@ -40,6 +40,7 @@ class TestFlaskLogin:
         client = serve(shop.with_flask_login(), config=config)
         assert error(ask(client)) == (401, "not_authenticated")
 
+    @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # Flask-Login 0.6
     def test_who_is_remembered_is_known_by_a_cookie(self, serve, routed):
         client = serve(shop.with_flask_login())
         client.post("/login/bob")
