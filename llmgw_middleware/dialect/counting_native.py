@@ -1,4 +1,4 @@
-"""Counting of tokens by Gemini and Bedrock for callers of Anthropic's ``count_tokens``; an estimate where they refuse."""
+"""Counting of tokens by Gemini, Bedrock and OpenAI for callers of Anthropic's ``count_tokens``; an estimate where they refuse."""
 
 from __future__ import annotations
 

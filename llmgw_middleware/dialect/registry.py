@@ -94,6 +94,8 @@ def _counting(profile: Profile, *, bare: bool, means: Means) -> Conversation:
         return _counted_by_gemini(caller, means)
     if profile.dialect == "converse":
         return _counted_by_bedrock(caller, means)
+    if profile.quirks.responses:
+        return _counted_by_openai(caller, means)
     return EstimatedCounting(caller, means)
 
 
@@ -126,6 +128,14 @@ def _counted_by_bedrock(caller: CallerChat, means: Means) -> Conversation:
     from llmgw_middleware.dialect.counting_native import NativeCounting
 
     return NativeCounting(caller, means, worded=counting_request, key="inputTokens", read_error=read_error)
+
+
+def _counted_by_openai(caller: CallerChat, means: Means) -> Conversation:
+    from llmgw_middleware.dialect.counting_native import NativeCounting
+    from llmgw_middleware.dialect.openai_errors import read_error
+    from llmgw_middleware.dialect.responses_write import counting_request
+
+    return NativeCounting(caller, means, worded=counting_request, key="input_tokens", read_error=read_error)
 
 
 def _embeddings(profile: Profile, means: Means) -> Conversation | None:

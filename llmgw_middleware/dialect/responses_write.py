@@ -33,6 +33,11 @@ _NO_SCHEMA = msgspec.Raw(b'{"type":"object","properties":{}}')
 _REFUSED = ("top_k", "stop", "frequency_penalty", "presence_penalty", "logit_bias", "n", "seed")
 """Fields of the canonical chat that Responses have no word for."""
 
+_COUNTED = frozenset(
+    {"model", "instructions", "input", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text"}
+)
+"""Fields that ``/responses/input_tokens`` takes: those that are input; source: OpenAI's API reference."""
+
 Item = dict[str, Any]
 
 
@@ -50,6 +55,12 @@ def write_request(request: ChatRequest, terms: Terms) -> Written:
         ),
         dropped=writer.adjustments.dropped,
     )
+
+
+def counting_request(request: ChatRequest, terms: Terms) -> tuple[str, dict[str, Any]]:
+    """Return path and body of the question how many tokens the input of a request has."""
+    body = _Writer(request, terms).body()
+    return "/responses/input_tokens", {name: value for name, value in body.items() if name in _COUNTED}
 
 
 class _Writer:

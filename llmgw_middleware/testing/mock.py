@@ -1,8 +1,8 @@
 """A provider for demos and tests that answers as OpenAI, Anthropic, Gemini and Bedrock do, whole and as streams.
 
 An ASGI application without a framework. It serves every path that ends in ``/chat/completions``, ``/embeddings``,
-``/models``, ``/messages``, ``/messages/count_tokens``, ``/models/{model}:generateContent`` and its kin, or
-``/model/{model}/converse`` and its kin, under any prefix. It misbehaves on demand: by the name of the model (``mock_faults``) or by rules set
+``/models``, ``/messages``, ``/messages/count_tokens``, ``/responses/input_tokens``,
+``/models/{model}:generateContent`` and its kin, or ``/model/{model}/converse`` and its kin, under any prefix. It misbehaves on demand: by the name of the model (``mock_faults``) or by rules set
 while it runs:
 
 * ``POST /_mock/control`` with ``{"match": {"model": "gpt-*", "key": "…"}, "error": 503, "rate": 0.5, "times": 3}`` adds a
@@ -35,7 +35,7 @@ MODELS = ("gpt-4o", "gpt-4o-mini", "claude-haiku-4-5", "text-embedding-3-small")
 
 _OPERATIONS = ("/_mock/control", "/_mock/requests")
 _SERVED = (
-    "POST …/chat/completions, …/embeddings, …/messages, …/models/{model}:generateContent, …/model/{model}/converse, "
+    "POST …/chat/completions, …/embeddings, …/responses/input_tokens, …/messages, …/models/{model}:generateContent, …/model/{model}/converse, "
     "GET …/models"
 )
 

@@ -184,6 +184,16 @@ def _call(answer: MockAnswer, arguments: str) -> dict[str, Any]:
     return {"index": 0, "id": f"call_mock_{answer.number}", "type": "function", "function": function}
 
 
+def tokens_of_responses(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer ``/responses/input_tokens``: four characters are a token. Raises MockMisuse for no input."""
+    asked = body.get("input")
+    items = [{"content": asked}] if isinstance(asked, str) else asked
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise MockMisuse("'input' must be a string or a list of items")
+    said = [text_of(item) for item in items] + [str(body[key]) for key in ("instructions",) if body.get(key)]
+    return {"object": "response.input_tokens", "input_tokens": sum(4 + len(text) // 4 for text in said)}
+
+
 def embeddings(model: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return embeddings: unit vectors that depend on the input alone. Raises MockMisuse for no input."""
     inputs = _inputs(body.get("input"))

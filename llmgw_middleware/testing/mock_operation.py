@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from llmgw_middleware.testing import mock_converse, mock_gemini
-from llmgw_middleware.testing.mock_answers import embeddings
+from llmgw_middleware.testing.mock_answers import embeddings, tokens_of_responses
 from llmgw_middleware.testing.mock_anthropic import ANTHROPIC, counted
 from llmgw_middleware.testing.mock_converse import CONVERSE
 from llmgw_middleware.testing.mock_gemini import GEMINI
@@ -34,6 +34,9 @@ class Operation:
 _ENDS: Mapping[str, Operation] = {
     "/chat/completions": Operation(wire=OPENAI),
     "/embeddings": Operation(wire=OPENAI, kind="document", document=embeddings),
+    "/responses/input_tokens": Operation(
+        wire=OPENAI, kind="document", document=lambda _, body: tokens_of_responses(body)
+    ),
     "/models": Operation(wire=OPENAI, kind="models", method="GET"),
     "/messages": Operation(wire=ANTHROPIC),
     "/messages/count_tokens": Operation(

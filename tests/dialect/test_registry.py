@@ -93,7 +93,7 @@ SPOKEN = {
     (Operation.MESSAGES, "gemini"): "<Translation from Anthropic messages to <GeminiUpstream>>",
     (Operation.MESSAGES, "bedrock"): "<Translation from Anthropic messages to <ConverseUpstream>>",
     (Operation.COUNT_TOKENS, "anthropic"): "<AnthropicCounting>",
-    (Operation.COUNT_TOKENS, "openai"): "<EstimatedCounting>",
+    (Operation.COUNT_TOKENS, "openai"): "<NativeCounting by input_tokens>",
     (Operation.EMBEDDINGS, "openai"): "<OpenAIEmbeddings>",
     (Operation.EMBEDDINGS, "anthropic"): "None",
     (Operation.OPAQUE, "anthropic"): "<OpaqueConversation>",

@@ -330,6 +330,38 @@ async def test_tokens_are_counted_by_a_backend_that_can():
     assert (json.loads(response.body), header(response, "x-llmgw-estimated")) == ({"input_tokens": 12}, None)
 
 
+OPENAI_COUNTS = {"object": "response.input_tokens", "input_tokens": 12}
+
+
+async def test_tokens_are_counted_by_openai_where_it_serves_responses():
+    with ScriptedUpstream() as up:
+        up.default(answer(200, json=OPENAI_COUNTS))
+        async with gateway(config(backend("o", up.url, provider="openai"))) as gw:
+            response = await ask(gw, body=ANTHROPIC, path=COUNT)
+        assert up.requests[0].path == "/v1/responses/input_tokens"
+        assert {"model", "input"} <= set(up.requests[0].json) <= {"model", "input", "instructions"}
+    assert (json.loads(response.body), header(response, "x-llmgw-estimated")) == ({"input_tokens": 12}, None)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405])
+async def test_tokens_are_estimated_where_openai_refuses_to_count(status):
+    with ScriptedUpstream() as up:
+        up.default(answer(status, json={"error": {"message": "no such thing"}}))
+        async with gateway(config(backend("o", up.url, provider="openai"))) as gw:
+            response = await ask(gw, body=ANTHROPIC, path=COUNT)
+        assert len(up.requests) == 1
+    assert (response.status, header(response, "x-llmgw-estimated")) == (200, "true")
+    assert json.loads(response.body)["input_tokens"] > 0
+
+
+async def test_a_count_that_fails_is_not_estimated():
+    with ScriptedUpstream() as up:
+        up.default(answer(401, json={"error": {"message": "no"}}))
+        async with gateway(config(backend("o", up.url, provider="openai"))) as gw:
+            response = await ask(gw, body=ANTHROPIC, path=COUNT)
+    assert (response.status, header(response, "x-llmgw-estimated")) == (502, None)
+
+
 async def test_tokens_are_estimated_where_nobody_counts_and_marked():
     body = {**ANTHROPIC, "messages": [{"role": "user", "content": "word " * 400}]}
     with ScriptedUpstream() as up:

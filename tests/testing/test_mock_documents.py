@@ -12,6 +12,12 @@ DOCUMENTS = {
     "tokens of Anthropic": (
         "/v1/messages/count_tokens", {"model": "m", "messages": [{"role": "user", "content": "Hello there"}]}, "input_tokens",
     ),
+    "tokens of OpenAI": (
+        "/v1/responses/input_tokens",
+        {"model": "m", "input": [{"role": "user", "content": [{"type": "input_text", "text": "Hello there"}]}]},
+        "input_tokens",
+    ),
+    "tokens of OpenAI, of a text": ("/v1/responses/input_tokens", {"model": "m", "input": "Hello there"}, "input_tokens"),
     "tokens of Gemini": ("/v1beta/models/m:countTokens", {"contents": [SAID]}, "totalTokens"),
     "tokens of Bedrock": (
         "/model/m/count-tokens", {"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "Hello there"}]}]}}},
@@ -24,7 +30,11 @@ DOCUMENTS = {
 async def test_tokens_are_counted(case):
     path, body, key = case
     answer = await ask(hasty(), path, body)
-    assert (answer.status, answer.json) == (200, {key: 6})
+    assert (answer.status, answer.json[key]) == (200, 6)
+
+
+async def test_tokens_of_no_input_are_refused():
+    assert (await ask(hasty(), "/v1/responses/input_tokens", {"model": "m"})).status == 400
 
 
 async def test_gemini_embeds_several_texts_each_the_same_every_time():
