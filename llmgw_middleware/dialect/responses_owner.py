@@ -9,6 +9,9 @@ from llmgw_middleware.dialect.port import Fields
 MOST_KNOWN = 10_000
 """Responses whose backends are remembered; the oldest are forgotten first."""
 
+FORGOTTEN_AT_ONCE = 100
+"""How many are forgotten when there are too many: to look for the oldest takes time."""
+
 _NOTHING = frozenset({b"", b"null"})
 
 
@@ -27,8 +30,13 @@ class Owners:
         """Note that ``backend`` keeps the response of that id."""
         if isinstance(identity, str) and identity:
             if len(self._by_id) >= MOST_KNOWN:
-                del self._by_id[next(iter(self._by_id))]
+                self._forget_oldest()
             self._by_id[identity] = backend
+
+    def _forget_oldest(self) -> None:
+        """Make room. Another event loop may do the same at the same time, so what is gone already is no error."""
+        for identity in list(self._by_id)[:FORGOTTEN_AT_ONCE]:
+            self._by_id.pop(identity, None)
 
     def elsewhere(self, fields: Fields, backend: str) -> bool:
         """Whether a request leans on a response that another backend is known to keep."""
