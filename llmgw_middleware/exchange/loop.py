@@ -72,7 +72,7 @@ class Exchange:
 
 def _note(record: Attempt, outcome: Outcome | None) -> None:
     if isinstance(outcome, Whole):
-        record.outcome, record.status = "served", outcome.status
+        record.outcome, record.status, record.asked = "served", outcome.status, outcome.asked
     elif isinstance(outcome, Begun):
         record.outcome, record.status = "served", outcome.reply.status
         record.first_token = record.duration

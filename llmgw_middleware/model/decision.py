@@ -37,7 +37,10 @@ class SplitChoice:
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One try at one backend. ``outcome`` is ``served`` or the code of what went wrong; times are seconds."""
+    """One try at one backend. ``outcome`` is ``served`` or the code of what went wrong; times are seconds.
+
+    ``asked`` false: the answer was an estimate of the gateway's own, and no upstream had a part in it.
+    """
 
     backend: str
     target: str
@@ -46,6 +49,7 @@ class Attempt:
     status: int | None = None
     duration: float | None = None
     first_token: float | None = None
+    asked: bool = True
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,7 +15,7 @@ CALLERS_OWN = frozenset(
 def outcome_of(decision: Decision, target: str) -> Outcome | None:
     """Return what a finished request says of ``target``, the backend or pool of its side; None if nothing.
 
-    It failed there if another target had to answer, or none could; also where the side could not be asked at all.
+    What the gateway estimates without asking anybody says nothing. It failed there if another target had to answer, or none could; also where the side could not be asked at all.
     """
     attempts = [attempt for attempt in decision.attempts if attempt.target == target]
     if not attempts:
@@ -23,6 +23,8 @@ def outcome_of(decision: Decision, target: str) -> Outcome | None:
     last = attempts[-1]
     if last is not decision.attempts[-1]:
         return Outcome(failed=_failed(last))
+    if not last.asked:
+        return None
     return Outcome(
         failed=_failed(last) if decision.first_token is None else decision.outcome == "truncated",
         latency=_latency(decision, last),

@@ -427,7 +427,10 @@ async def test_an_answer_that_nobody_was_asked_for_says_nothing_of_a_backend():
         both = [backend("one", up.url), backend("two", up.url)]
         members = pool({"name": "one"}, {"name": "two"}, strategy="latency")
         async with gateway(chat_config(members, *both, route={"path": COUNT})) as gw:
-            assert (await ask(gw, path=COUNT, body=ANTHROPIC)).status == 200
+            response = await ask(gw, path=COUNT, body=ANTHROPIC)
+            assert response.status == 200
+            assert response.decision is not None
+            assert [tried.asked for tried in response.decision.attempts] == [False]
             now = asyncio.get_running_loop().time()
             assert all(condition.latency.stale(now) for condition in gw.snapshot.conditions.values())
         assert up.requests == []

@@ -34,6 +34,18 @@ def test_a_side_is_judged_by_its_own_attempts(decision, outcome):
     assert outcome_of(decision, "new") == outcome
 
 
+def test_an_estimate_for_which_nobody_was_asked_tells_nothing():
+    decision = decided(("new", "served"))
+    decision.attempts[-1].asked = False
+    assert outcome_of(decision, "new") is None
+
+
+def test_a_side_that_failed_before_an_estimate_of_another_has_failed():
+    decision = decided(("new", "upstream_error"), ("old", "served"))
+    decision.attempts[-1].asked = False
+    assert outcome_of(decision, "new") == Outcome(failed=True)
+
+
 def test_a_stream_is_timed_to_its_first_content():
     decision = decided(("new", "served"), first_token=0.3, stream=True)
     assert outcome_of(decision, "new") == Outcome(failed=False, latency=0.3)
