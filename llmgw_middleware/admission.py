@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from llmgw_middleware.choice import Chooser
 from llmgw_middleware.dialect.operation import operation_of
 from llmgw_middleware.dialect.port import MODELS, OPAQUE, Operation
-from llmgw_middleware.errors import Forbidden, GatewayError, NotFound
+from llmgw_middleware.errors import BadRequest, Forbidden, GatewayError, NotFound
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.model.route import Answer, Route
+
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""A token: what a method is made of (RFC 9110, section 9.1)."""
 
 
 def operation_asked(facts: Facts) -> Operation:
@@ -40,6 +45,14 @@ def admit(chooser: Chooser, operation: Operation, facts: Facts, asked: str | Non
             f"Route {route.name!r} does not forward {facts.request.method} {facts.request.path}: it is no operation that "
             "the gateway knows, and the route does not say passthrough: true."
         )
+    if operation is OPAQUE:
+        _check_method(facts.request.method)
+
+
+def _check_method(method: str) -> None:
+    """Refuse a method that nobody can be sent; raises BadRequest. CONNECT asks for a tunnel, which is no request."""
+    if method == "CONNECT" or not _METHOD.fullmatch(method):
+        raise BadRequest(f"The method {method[:40]!r} cannot be forwarded.", code="bad_method")
 
 
 def replay_safe(route: Route, operation: Operation, facts: Facts) -> bool:

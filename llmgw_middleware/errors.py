@@ -47,7 +47,7 @@ class GatewayError(Exception):
 
 
 class BadRequest(GatewayError):
-    """The request cannot be read: ``invalid_json``, ``duplicate_key``, ``json_too_deep``, ``bad_path``, ``bad_header``."""
+    """The request cannot be read: ``invalid_json``, ``duplicate_key``, ``json_too_deep``, ``bad_path``, ``bad_header``, ``bad_method``."""
 
     status = 400
     code = "invalid_request"

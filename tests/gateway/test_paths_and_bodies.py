@@ -16,6 +16,7 @@ from tests.gateway.asking import (
     gateway,
     header,
     request,
+    said,
     stream_of,
 )
 
@@ -144,6 +145,29 @@ async def test_what_the_gateway_does_not_know_is_forwarded_only_where_that_is_sa
                 if response.stream is not None:
                     assert b"".join([c async for c in stream_of(response)]) == b"RIFF"
         assert [r.path for r in up.requests] == ["/v1/audio/speech"]
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "FOO BAR", "", "G\u00c9T", "GET\r\nx: y"], ids=ascii)
+@pytest.mark.parametrize("path", ["", "/v1"], ids=["bare", "below a path"])
+async def test_a_method_that_cannot_be_forwarded_is_refused(method, path):
+    with ScriptedUpstream() as up:
+        route = {"name": "files", "path": "/v1/files", "backend": "one", "passthrough": True}
+        config = {"routes": [route], "backends": [{"name": "one", "url": f"{up.url}{path}"}]}
+        async with gateway(config) as gw:
+            response = await ask(gw, path="/v1/files", method=method, body=b"")
+        assert up.requests == []
+    assert (response.status, error_of(response)["code"]) == (400, "bad_method")
+
+
+async def test_a_method_that_nobody_knows_is_forwarded():
+    with ScriptedUpstream() as up:
+        up.default(answer(200, body=b"ok"))
+        route = {"name": "files", "path": "/v1/files", "backend": "one", "passthrough": True}
+        async with gateway({"routes": [route], "backends": [{"name": "one", "url": up.url}]}) as gw:
+            response = await ask(gw, path="/v1/files", method="PURGE", body=b"")
+            await said(response)
+        assert [r.method for r in up.requests] == ["PURGE"]
+    assert response.status == 200
 
 
 async def test_an_opaque_answer_that_breaks_off_is_never_made_to_look_whole():
