@@ -14,6 +14,7 @@ from llmgw_middleware.cel.values import (
     INT_MAX,
     INT_MIN,
     UINT_MAX,
+    Optional,
     UInt,
     contains,
     equal,
@@ -21,8 +22,8 @@ from llmgw_middleware.cel.values import (
     is_map,
     less,
     no_overload,
-    weight,
 )
+from llmgw_middleware.cel.weight import weighed
 
 Operation = Callable[[Any, Any, Frame], Any]
 
@@ -131,8 +132,8 @@ def negate(value: Any) -> Any:
 
 def equals(left: Any, right: Any, frame: Frame) -> bool:
     """Return ``left == right``."""
-    if is_list(left) or is_map(left):
-        spend(frame, weight(left) << 2)
+    if is_list(left) or is_map(left) or type(left) is Optional:
+        spend(frame, 3 * weighed(frame, left))
     elif type(left) is str and type(right) is str:
         spend(frame, len(left) >> 9)
     return equal(left, right)
@@ -150,7 +151,8 @@ def is_in(left: Any, right: Any, frame: Frame) -> bool:
             # Python's own search: text equals nothing but text.
             spend(frame, len(right) >> 3)
             return left in right
-        spend(frame, len(right) * weight(left))
+        if right:
+            spend(frame, (len(right) - 1) * weighed(frame, left))
     return contains(right, left)
 
 

@@ -150,15 +150,6 @@ def _numbers_equal(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def weight(value: Any) -> int:
-    """Return how many values a comparison of this one may have to look at."""
-    if is_list(value):
-        return 1 + sum(map(weight, value)) if value else 1
-    if is_map(value):
-        return 1 + sum(map(weight, value.values()))
-    return 1 + (len(value) >> 6) if type(value) is str or type(value) is bytes else 1
-
-
 def less(left: Any, right: Any, mark: str) -> tuple[Any, Any]:
     """Return both sides in a form that Python orders as the language does. Raises where there is no order."""
     one, other = type(left), type(right)

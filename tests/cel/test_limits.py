@@ -1,11 +1,16 @@
 """No expression, and no caller's value in it, takes long or makes much."""
 
+from collections.abc import Iterator, Mapping, ValuesView
+from itertools import pairwise
+from typing import Any
+
 import pytest
 
 from llmgw_middleware.cel.fault import EvaluationError, Exhausted, ExpressionError
-from llmgw_middleware.cel.limits import HEIGHT, LONGEST_TEXT, NESTING
+from llmgw_middleware.cel.limits import HEIGHT, LONGEST_TEXT, NESTING, Frame
 from llmgw_middleware.cel.program import compile_expression
 from llmgw_middleware.cel.vocabulary import given
+from llmgw_middleware.cel.weight import weighed
 from tests.cel.asking import asked, program, value
 
 
@@ -94,6 +99,60 @@ GROWING = {
 def test_what_an_expression_makes_is_so_large_and_no_larger(text):
     with pytest.raises(Exhausted):
         value(text, s="a" * 600_000, l=[0] * 40_000)
+
+
+# what is made twice of a value, which is made twice again, and what is then done with it
+DOUBLED = {
+    "lists are compared": ("[{0}, {0}]", "{0} == {0}"),
+    "maps are compared": ('{{"a": {0}, "b": {0}}}', "{0} != {0}"),
+    "optionals are compared": ("optional.of([{0}, {0}])", "{0} == {0}"),
+    "a list is looked for": ("[{0}, {0}]", "{0} in [{0}]"),
+    "a list is looked for in nothing but itself": ("[{0}, {0}]", "[{0}].exists(x, x in [{0}, 1])"),
+    "a list is kept once": ("[{0}, {0}]", "[{0}, {0}].distinct() == []"),
+    "a list is written": ("[{0}, {0}]", 'toJson({0}) == ""'),
+}
+
+
+@pytest.mark.parametrize(("doubled", "end"), DOUBLED.values(), ids=DOUBLED)
+def test_a_value_that_holds_another_twice_and_so_on_is_not_walked_through_for_ever(doubled, end):
+    names = [f"x{number}" for number in range(25)]
+    text = end.format(names[-1])
+    for inner, outer in reversed(list(pairwise(names))):
+        text = f"cel.bind({outer}, {doubled.format(inner)}, {text})"
+    with pytest.raises(Exhausted):
+        value(text, x0=1)
+
+
+class Watched(Mapping[str, Any]):
+    """A map that holds one value twice, and counts how often anybody looked inside such a map."""
+
+    looks = 0
+
+    def __init__(self, value: Any) -> None:
+        self._both = {"a": value, "b": value}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._both[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._both)
+
+    def __len__(self) -> int:
+        return len(self._both)
+
+    def values(self) -> ValuesView[Any]:
+        Watched.looks += 1
+        return self._both.values()
+
+
+def test_a_walk_ends_where_the_steps_do():
+    doubled: Any = 1
+    for _ in range(14):
+        doubled = Watched(doubled)
+    Watched.looks = 0
+    with pytest.raises(Exhausted):
+        weighed(Frame(1000, 0), doubled)
+    assert Watched.looks < 1000
 
 
 def test_a_pattern_that_comes_with_the_request_is_short():

@@ -16,7 +16,8 @@ from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.library.conversions import encoded
 from llmgw_middleware.cel.limits import Frame, made, read, spend
 from llmgw_middleware.cel.plain import plain
-from llmgw_middleware.cel.values import look_up, no_overload, weight
+from llmgw_middleware.cel.values import look_up, no_overload
+from llmgw_middleware.cel.weight import weighed
 
 BUCKETS = 10_000
 """How many buckets ``hash()`` sorts keys into."""
@@ -48,7 +49,7 @@ def json_field(frame: Frame, value: Any, name: Any) -> Any:
 
 def to_json(frame: Frame, value: Any) -> str:
     """Return ``toJson(value)``: JSON text."""
-    spend(frame, weight(value) << 1)
+    spend(frame, weighed(frame, value))
     try:
         text = msgspec.json.encode(plain(value)).decode()
     except (TypeError, ValueError, RecursionError) as error:

@@ -9,7 +9,8 @@ from typing import Any
 from llmgw_middleware.cel.code import Function
 from llmgw_middleware.cel.fault import EvaluationError
 from llmgw_middleware.cel.limits import Frame, listed, spend
-from llmgw_middleware.cel.values import NONE, Optional, equal, is_list, less, no_overload, weight
+from llmgw_middleware.cel.values import NONE, Optional, equal, is_list, less, no_overload
+from llmgw_middleware.cel.weight import weighed
 
 
 def _list(value: Any, what: str) -> list[Any]:
@@ -22,7 +23,7 @@ def distinct(frame: Frame, value: Any) -> list[Any]:
     """Return ``list.distinct()``: each value once, in the order of the first."""
     found: list[Any] = []
     for item in _list(value, "distinct()"):
-        spend(frame, 1 + len(found) * weight(item))
+        spend(frame, 1 + (len(found) - 1) * weighed(frame, item) if found else 1)
         if not any(equal(item, known) for known in found):
             found.append(item)
     return found
