@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 from llmgw_middleware.model.decision import Decision
@@ -40,10 +41,17 @@ def fields(decision: Decision) -> dict[str, object]:
         "first_token_ms": None if decision.first_token is None else round(decision.first_token * 1000, 1),
         "input_tokens": None if decision.usage is None else decision.usage.input,
         "output_tokens": None if decision.usage is None else decision.usage.output,
-        "cost_usd": decision.cost,
+        "cost_usd": None if decision.cost is None else float(f"{decision.cost:.6g}"),
     }
 
 
 def line(decision: Decision) -> str:
     """Return a decision as ``key=value`` words; what is not known is left out."""
-    return " ".join(f"{name}={value}" for name, value in fields(decision).items() if value is not None)
+    return " ".join(f"{name}={_word(value)}" for name, value in fields(decision).items() if value is not None)
+
+
+def _word(value: object) -> str:
+    """Return a value as one word; a model's name is the caller's, and could begin a line or a word of its own."""
+    text = str(value)
+    plain = text.isprintable() and not any(mark in text for mark in ' "=')
+    return text if plain else json.dumps(text)
