@@ -21,7 +21,8 @@ FLOORS = (
     ("health", "shadow", "rollouts", "watch"),
     ("choice",),
     ("admission", "control", "lifespan", "mirroring", "origin", "snapshot"),
-    ("gateway", "explain"),
+    ("passage", "explain"),
+    ("gateway",),
     ("build",),
     ("lint", "entry", "console"),
     ("startup",),
@@ -43,7 +44,7 @@ ONLY_IN = {
 }
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "base", "core", "manager", "misc"}
 PROVIDERS = ("openai", "anthropic", "gemini", "azure", "bedrock")
-FREE_OF_PROVIDERS = {"gateway", "exchange", "admission", "choice", "match", "policy", "snapshot"}
+FREE_OF_PROVIDERS = {"gateway", "passage", "exchange", "admission", "choice", "match", "policy", "snapshot"}
 
 
 def files() -> list[Path]:
