@@ -34,8 +34,7 @@ PURE = {"model", "match", "policy", "cel", "dialect"}
 IMPURE = {"asyncio", "time", "random", "os", "socket", "logging", "threading", "httpx", "pydantic"}
 ONLY_IN = {
     "httpx": {"transport", "client"},
-    "pydantic": {"config"},
-    "pydantic_settings": {"config"},
+    "pydantic": set(),
     "redis": {"store"},
     "gevent": {"loop_thread"},
     "django": set(),

@@ -1,1 +1,1 @@
-"""The operator's words: reading, merging, checking. The only place that knows pydantic."""
+"""The operator's words: reading, merging, checking."""

@@ -60,7 +60,7 @@ def read_cases(path: Path) -> tuple[tuple[Case, ...], tuple[Problem, ...]]:
 
 def _case(number: int, word: CaseWord, report: Report) -> Case:
     expect = word.expect
-    given = {name: getattr(expect, name) for name in type(expect).model_fields if name != "shares"}
+    given = {name: getattr(expect, name) for name in type(expect).fields if name != "shares"}
     said = {name: value for name, value in given.items() if value is not None}
     if not said and not expect.shares:
         report.error("nothing_expected", word.at("expect"), "This test expects nothing: it could not fail.")

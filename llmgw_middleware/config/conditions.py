@@ -101,7 +101,7 @@ class ConditionReader:
     def _test(self, written: Any, at: Position) -> ValueTest:
         if not isinstance(written, TextForm | ValueForm):
             return ValueTest(exact=written)
-        given = {name: getattr(written, name) for name in written.model_fields_set}
+        given = {name: getattr(written, name) for name in written.given}
         if written.blank:
             self._report.error("bad_value", at, "A form needs a key such as regex, prefix, oneOf or present.")
         if given.get("present") is False and len(given) > 1:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
-
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from llmgw_middleware.config.assemble import assemble
 from llmgw_middleware.config.interpolate import Interpolation
@@ -19,6 +15,7 @@ from llmgw_middleware.config.problem import Problem, Report, ordered
 from llmgw_middleware.config.source import Source, read, read_manifests
 from llmgw_middleware.config.tree import Scalar, Table, find
 from llmgw_middleware.config.words.configuration import Configuration
+from llmgw_middleware.config.words.refused import Refusal, Refused
 from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.model.plan import Plan
 
@@ -64,33 +61,24 @@ def load(source: Source, *, env: Mapping[str, str], serving: bool) -> Loaded:
 def validated(kind: type[W], root: Table, report: Report) -> W | None:
     """Return the words of ``root``, or None with everything wrong reported at its place."""
     try:
-        return kind.model_validate(root, context=report)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False, include_input=False):
-            _note(detail, root, report)
+        return kind.take(root, report)
+    except Refused as refused:
+        for refusal in refused.refusals:
+            _note(refusal, root, report)
         return None
 
 
-def _note(detail: ErrorDetails, root: Table, report: Report) -> None:
-    """Turn one validation error into a problem at the value's place."""
-    tree, key_at = find(root, detail["loc"])
-    at = key_at if detail["loc"][-1:] == ("[key]",) else tree.at
+def _note(refusal: Refusal, root: Table, report: Report) -> None:
+    """Turn one refusal into a problem at the value's place."""
+    tree, key_at = find(root, refusal.path)
+    at = key_at if refusal.of_key else tree.at
     if isinstance(tree, Scalar) and tree.missing:
-        report.error(
-            "missing_env",
-            at,
-            "This value is needed, and its variable is not set.",
-        )
-        return
-    if detail["type"] == "missing":
-        report.error("missing_key", at, f'The key "{detail["loc"][-1]}" is needed here.')
-        return
-    context = detail.get("ctx", {})
-    message = context.get("message", detail["msg"])
-    report.error(context.get("code", "bad_value"), at, _with_key(message, detail["loc"]), context.get("hint"))
+        report.error("missing_env", at, "This value is needed, and its variable is not set.")
+    else:
+        report.error(refusal.code, at, _with_key(refusal.message, refusal.path), refusal.hint)
 
 
-def _with_key(message: str, loc: tuple[str | int, ...]) -> str:
-    """Name the key that takes something else; the tags of unions stand in angle brackets."""
-    keys = [step for step in loc if isinstance(step, str) and not step.startswith(("<", "["))]
-    return re.sub("^This(?= takes )", f'"{keys[-1]}"', message) if keys else message
+def _with_key(message: str, path: tuple[str | int, ...]) -> str:
+    """Name the key that takes something else."""
+    keys = [step for step in path if isinstance(step, str)]
+    return f'"{keys[-1]}"{message[4:]}' if keys and message.startswith("This takes ") else message

@@ -6,12 +6,9 @@ With ``--check`` nothing is written; the exit code tells whether the page is cur
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
-
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from typing import Any
 
 from llmgw_middleware.config.unavailable import KEYS, VALUES
 from llmgw_middleware.config.words.backend import (
@@ -23,8 +20,8 @@ from llmgw_middleware.config.words.backend import (
 )
 from llmgw_middleware.config.words.condition import Conditions, PathForm, Presence, TextForm, ValueForm
 from llmgw_middleware.config.words.configuration import Configuration
+from llmgw_middleware.config.words.field import NEEDED, Key
 from llmgw_middleware.config.words.gateway import FlagsWord, GatewayWord, GeoWord, IdentityWord, StateWord
-from llmgw_middleware.config.words.kinds import Manual
 from llmgw_middleware.config.words.quirks import CapabilitiesWord, QuirksWord
 from llmgw_middleware.config.words.route import (
     MirrorWord,
@@ -34,6 +31,7 @@ from llmgw_middleware.config.words.route import (
     SideWord,
     StreamWord,
 )
+from llmgw_middleware.config.words.takes import Judged, ListOf, Takes
 from llmgw_middleware.config.words.timeout import TimeoutWord
 from llmgw_middleware.config.words.traffic import (
     CircuitBreakerWord,
@@ -130,27 +128,25 @@ def main(arguments: Sequence[str], page: Path = PAGE) -> int:
 
 
 def _section(title: str, word: type[Word], beside: type[Word] | None) -> str:
-    skipped = frozenset(beside.model_fields) if beside else frozenset()
-    rows = [_row(name, field) for name, field in word.model_fields.items() if name not in skipped]
+    skipped = frozenset(beside.fields) if beside else frozenset()
+    rows = [_row(key) for name, key in word.fields.items() if name not in skipped]
     described = (word.__doc__ or "").strip().splitlines()[0]
     head = "| key | takes | default | meaning |\n| --- | --- | --- | --- |"
     return "\n".join([f"### {title}", "", described, "", head, *rows, ""])
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    kind = _said(field, "kind") or _kind(field.annotation)
-    cells = (f"`{field.alias or name}`", kind, _default(field), field.description or "")
+def _row(key: Key) -> str:
+    cells = (f"`{key.spelled}`", key.kind or _kind(key.takes), _default(key), key.description)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _default(field: FieldInfo) -> str:
-    said = _said(field, "default")
-    if said is not None:
-        return said
-    if field.is_required():
+def _default(key: Key) -> str:
+    if key.standing is not None:
+        return key.standing
+    if key.needed:
         return "needed"
-    default = field.default
-    if default in (None, (), "", PydanticUndefined) or isinstance(default, Word):
+    default = key.default
+    if default in (None, (), "", NEEDED) or isinstance(default, Word):
         return ""
     return (
         str(default).lower()
@@ -161,35 +157,17 @@ def _default(field: FieldInfo) -> str:
     )
 
 
-def _said(field: FieldInfo, what: str) -> str | None:
-    """Return what the manual says of ``what``; the field's own words before its type's."""
-    own = (item for item in field.metadata if isinstance(item, Manual))
-    for manual in (*reversed(list(own)), *_manuals(field.annotation)):
-        said: str | None = getattr(manual, what)
-        if said is not None:
-            return said
-    return None
-
-
-def _manuals(annotation: Any) -> Iterator[Manual]:
-    """Find what a type says of itself, through ``| None``; not what the items of a list say."""
-    for part in get_args(annotation):
-        if isinstance(part, Manual):
-            yield part
-        elif getattr(part, "__metadata__", None):
-            yield from _manuals(part)
-
-
-def _kind(annotation: Any) -> str:
+def _kind(takes: Takes) -> str:
     """Return the kind of a word or a list of them; every other type says its own."""
-    if getattr(annotation, "__origin__", None) is tuple:
-        return f"list, see {_noun(get_args(annotation)[0])}"
-    return f"mapping, see {_noun(annotation)}"
+    if isinstance(takes, ListOf):
+        return f"list, see {_noun(takes.item)}"
+    return f"mapping, see {_noun(takes)}"
 
 
-def _noun(annotation: Any) -> str:
-    parts = (annotation, *get_args(annotation))
-    return next(part.noun for part in parts if isinstance(part, type) and issubclass(part, Word))
+def _noun(takes: Any) -> str:
+    word: Any = takes.then if isinstance(takes, Judged) else takes
+    noun: str = word.noun
+    return noun
 
 
 def _unavailable() -> str:

@@ -17,7 +17,7 @@ from llmgw_middleware.config.words.route import RouteWord
 from llmgw_middleware.model.policy import CommitRules
 from llmgw_middleware.model.route import Answer, Copies, Match, Rewrite, Route, Side
 
-_CONDITIONS = frozenset(Conditions.model_fields) | {"match"}
+_CONDITIONS = frozenset(Conditions.fields) | {"match"}
 
 
 class RouteReader:

@@ -147,4 +147,4 @@ _MEMBER_KEYS = frozenset({"name", "weight", "cost_per_token", "price", "priority
 
 
 def _defines(member: MemberWord) -> bool:
-    return bool(member.model_fields_set - _MEMBER_KEYS)
+    return bool(member.given - _MEMBER_KEYS)

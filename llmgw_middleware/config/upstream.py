@@ -26,7 +26,7 @@ class Definition:
     def __init__(self, word: BackendWord) -> None:
         self._name = word.name
         self._word = word
-        self._homes = dict.fromkeys(word.model_fields_set, word)
+        self._homes = dict.fromkeys(word.given, word)
 
     @property
     def named_at(self) -> Position:
@@ -41,10 +41,10 @@ class Definition:
 
     def add(self, word: BackendWord, report: Report) -> None:
         """Take the keys of another definition; a key may not have two values."""
-        for field in word.model_fields_set - _MEMBER_ONLY:
+        for field in word.given - _MEMBER_ONLY:
             home = self._homes.setdefault(field, word)
             if getattr(home, field) != getattr(word, field):
-                key = BackendWord.model_fields[field].alias or field
+                key = BackendWord.fields[field].spelled
                 report.error(
                     "two_values",
                     word.at(key),
@@ -150,12 +150,12 @@ class Definition:
 
 def _given(word: Word) -> dict[str, Any]:
     """Return what was written in a word, by field."""
-    return {field: getattr(word, field) for field in sorted(word.model_fields_set)}
+    return {field: getattr(word, field) for field in sorted(word.given)}
 
 
 def _named(word: Word) -> dict[str, Any]:
     """Return what was written in a word, by the names of the configuration."""
-    return {word.__class__.model_fields[field].alias or field: value for field, value in _given(word).items()}
+    return {word.__class__.fields[field].spelled: value for field, value in _given(word).items()}
 
 
 def price_of(word: BackendWord, report: Report) -> Price | None:

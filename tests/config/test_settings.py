@@ -61,3 +61,14 @@ def test_a_value_that_is_not_taken_is_told_by_its_variable(monkeypatch, name, va
         ProcessSettings()
     assert says in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_every_variable_that_is_wrong_is_told(monkeypatch):
+    monkeypatch.setenv("LLMGW_ENABLED", "maybe")
+    monkeypatch.setenv("LLMGW_LOG_LEVEL", "loud")
+    with pytest.raises(ConfigError) as caught:
+        ProcessSettings()
+    assert str(caught.value).splitlines() == [
+        "LLMGW_ENABLED: This takes true or false.",
+        "LLMGW_LOG_LEVEL: This takes one of DEBUG, INFO, WARNING, ERROR.",
+    ]

@@ -118,5 +118,5 @@ def test_every_provider_with_several_interfaces_takes_each_of_them():
 def test_every_quirk_has_the_name_of_the_configuration():
     from llmgw_middleware.config.words.quirks import QuirksWord
 
-    assert set(named(Quirks())) == set(QuirksWord.names())
+    assert set(named(Quirks())) == set(QuirksWord.names)
     assert named(Quirks(developer_role=False))["developerRole"] is False

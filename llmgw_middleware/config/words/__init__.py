@@ -1,1 +1,1 @@
-"""The operator's words: one pydantic model for each part of a configuration. Field descriptions are the manual."""
+"""The operator's words: one class for each part of a configuration. Field descriptions are the manual."""

@@ -1,12 +1,9 @@
 """Words for upstreams and pools of them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
-
 from llmgw_middleware.config.tree import Table
+from llmgw_middleware.config.words.field import Field, Manual
 from llmgw_middleware.config.words.kinds import (
     Api,
     Auth,
@@ -14,7 +11,6 @@ from llmgw_middleware.config.words.kinds import (
     Duration,
     Flag,
     Keys,
-    Manual,
     Name,
     OnUnsupported,
     Part,
@@ -28,9 +24,10 @@ from llmgw_middleware.config.words.kinds import (
     UrlPath,
     Weight,
     choice,
-    refuse,
 )
 from llmgw_middleware.config.words.quirks import CapabilitiesWord, QuirksWord
+from llmgw_middleware.config.words.refused import refuse
+from llmgw_middleware.config.words.takes import Before, Forms, Tag
 from llmgw_middleware.config.words.timeout import TimeoutWord
 from llmgw_middleware.config.words.traffic import Results, RetryWord
 from llmgw_middleware.config.words.word import Word
@@ -38,9 +35,9 @@ from llmgw_middleware.config.words.word import Word
 _STRATEGIES = ("round-robin", "weighted", "latency", "cost", "least-connections", "p2c", "sticky")
 _Strategy = Annotated[
     Literal["round-robin", "weighted", "latency", "cost", "least-connections", "p2c", "sticky"],
-    *choice("strategy", *_STRATEGIES),
+    choice("strategy", *_STRATEGIES),
 ]
-_Pool = Annotated[Literal["pool"], *choice("type", "pool")]
+_Pool = Annotated[Literal["pool"], choice("type", "pool")]
 
 
 class PriceWord(Word):
@@ -191,9 +188,7 @@ class BackendWord(Word):
         Field(description="Azure with apiVersion: the deployment in the path."),
         Manual(default="the model that is sent"),
     ] = None
-    quirks: Annotated[QuirksWord, Field(description="What this server does differently.")] = (
-        QuirksWord.model_construct()
-    )
+    quirks: Annotated[QuirksWord, Field(description="What this server does differently.")] = QuirksWord()
     capabilities: Annotated[
         dict[str, CapabilitiesWord],
         Field(
@@ -202,12 +197,8 @@ class BackendWord(Word):
         ),
         Manual(kind="mapping of model to capabilities"),
     ]
-    timeout: Annotated[TimeoutWord, Field(description="Limits of time for this backend.")] = (
-        TimeoutWord.model_construct()
-    )
-    retry: Annotated[RetryWord, Field(description="Repetition on this backend.")] = (
-        RetryWord.model_construct()
-    )
+    timeout: Annotated[TimeoutWord, Field(description="Limits of time for this backend.")] = TimeoutWord()
+    retry: Annotated[RetryWord, Field(description="Repetition on this backend.")] = RetryWord()
     headers: Annotated[
         dict[str, Text],
         Field(default_factory=dict, description="Sent with every request."),
@@ -226,13 +217,12 @@ class MemberWord(BackendWord):
     ] = 0
 
 
-def _no_pool(value: Any) -> Any:
+def _no_pool(value: Any) -> None:
     if isinstance(value, Table) and "type" in value:
         refuse("pool_in_pool", "A pool cannot be a member of a pool; name its backends here.")
-    return value
 
 
-Member = Annotated[MemberWord, BeforeValidator(_no_pool)]
+Member = Annotated[MemberWord, Before(_no_pool)]
 
 
 class PoolWord(Word):
@@ -249,11 +239,11 @@ class PoolWord(Word):
 
 
 def _kind(value: Any) -> str:
-    return "<pool>" if isinstance(value, Table) and "type" in value else "<backend>"
+    return "pool" if isinstance(value, Table) and "type" in value else "backend"
 
 
 Target = Annotated[
-    Annotated[BackendWord, Tag("<backend>")] | Annotated[PoolWord, Tag("<pool>")],
-    Discriminator(_kind),
+    Annotated[BackendWord, Tag("backend")] | Annotated[PoolWord, Tag("pool")],
+    Forms(_kind, "a backend or a pool"),
     Manual(kind="backend or pool"),
 ]

@@ -1,29 +1,18 @@
 """Words for tests of a configuration: what is asked, by whom, and where it should go."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field, Tag
 
 from llmgw_middleware.config.words.condition import Country
 from llmgw_middleware.config.words.enabled import Moment
-from llmgw_middleware.config.words.kinds import (
-    Data,
-    Manual,
-    Name,
-    Share,
-    Text,
-    choice,
-    count,
-    forms,
-)
+from llmgw_middleware.config.words.field import Field, Manual
+from llmgw_middleware.config.words.kinds import Data, Name, Share, Text, choice, count, forms
+from llmgw_middleware.config.words.takes import Tag
 from llmgw_middleware.config.words.word import Word
 
 _OUTCOMES = ("route", "no_route", "pass", "error")
-_Outcome = Annotated[Literal["route", "no_route", "pass", "error"], *choice("outcome", *_OUTCOMES)]
-_Users = Annotated[int, *count(1, 1_000_000)]
-_Status = Annotated[int, *count(100, 599)]
+_Outcome = Annotated[Literal["route", "no_route", "pass", "error"], choice("outcome", *_OUTCOMES)]
+_Users = Annotated[int, count(1, 1_000_000)]
+_Status = Annotated[int, count(100, 599)]
 
 
 class AskedWord(Word):
@@ -74,10 +63,10 @@ class CaseWord(Word):
         Name | None, Field(description="What it promises."), Manual(default="test 1, test 2, …")
     ] = None
     request: Annotated[
-        Annotated[AskedWord, Tag("<map>")] | Annotated[Text, Tag("<one>")],
+        Annotated[AskedWord, Tag("map")] | Annotated[Text, Tag("one")],
         forms("a mapping of method, path, headers and body, or a curl command"),
         Field(description="What is asked."),
-    ] = AskedWord.model_construct(headers={})
+    ] = AskedWord()
     user: Annotated[
         dict[str, Data],
         Field(default_factory=dict, description="The caller's attributes; `id` is who it is."),

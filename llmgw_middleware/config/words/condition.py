@@ -1,30 +1,26 @@
 """Words for what a request has to be."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, Tag
-
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Items
+from llmgw_middleware.config.words.field import Field, Manual
 from llmgw_middleware.config.words.kinds import (
     Cel,
     Fact,
     FieldName,
     Flag,
-    Manual,
     Number,
     Pattern,
     Priority,
     Text,
     UrlPath,
     forms,
-    reader,
     text_of,
-    wrong,
 )
+from llmgw_middleware.config.words.refused import wrong
+from llmgw_middleware.config.words.takes import Kind, Tag
 from llmgw_middleware.config.words.word import Word
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -48,8 +44,8 @@ def _country(value: Any) -> str:
     return text
 
 
-Method = Annotated[str, *reader(_method, {"type": "string"}, "method")]
-Country = Annotated[str, *reader(_country, {"type": "string", "pattern": "^[A-Za-z]{2}$"}, "country")]
+Method = Annotated[str, Kind(_method, {"type": "string"}, "method")]
+Country = Annotated[str, Kind(_country, {"type": "string", "pattern": "^[A-Za-z]{2}$"}, "country")]
 
 
 _HOST = re.compile(
@@ -69,7 +65,7 @@ def _host(value: Any) -> str:
 
 Hosts = Annotated[
     tuple[str, ...],
-    *reader(
+    Kind(
         _hosts,
         {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
         "host, or a list of them",
@@ -133,27 +129,27 @@ class Presence(Word):
 
 
 PathPattern = Annotated[
-    Annotated[Text, Tag("<one>")] | Annotated[PathForm, Tag("<map>")],
+    Annotated[Text, Tag("one")] | Annotated[PathForm, Tag("map")],
     forms("a path, {prefix: …} or {regex: …}"),
     Manual(kind="path, {prefix: …} or {regex: …}"),
 ]
 PathPatterns = Annotated[
-    Annotated[Text, Tag("<one>")]
-    | Annotated[PathForm, Tag("<map>")]
-    | Annotated[tuple[PathPattern, ...], Tag("<list>")],
+    Annotated[Text, Tag("one")]
+    | Annotated[PathForm, Tag("map")]
+    | Annotated[tuple[PathPattern, ...], Tag("list")],
     forms("a path, {prefix: …}, {regex: …} or a list of those"),
     Manual(kind="path, {prefix: …}, {regex: …}, or a list of those"),
 ]
 TextTest = Annotated[
-    Annotated[Text, Tag("<one>")] | Annotated[TextForm, Tag("<map>")],
+    Annotated[Text, Tag("one")] | Annotated[TextForm, Tag("map")],
     forms("a text, {regex: …}, {prefix: …}, {oneOf: […]} or {present: …}"),
 ]
 FactTest = Annotated[
-    Annotated[Fact, Tag("<one>")] | Annotated[ValueForm, Tag("<map>")],
+    Annotated[Fact, Tag("one")] | Annotated[ValueForm, Tag("map")],
     forms("a value or a form such as {oneOf: […]}, {contains: …} or {present: …}"),
 ]
 Countries = Annotated[
-    Annotated[tuple[Country, ...], Tag("<list>")] | Annotated[Presence, Tag("<map>")],
+    Annotated[tuple[Country, ...], Tag("list")] | Annotated[Presence, Tag("map")],
     forms("a list of countries such as [DE, FR], or {present: …}"),
     Manual(kind="list of ISO 3166-1 codes, or {present: …}"),
 ]
@@ -174,11 +170,10 @@ class Conditions(Word):
     host: Annotated[
         Hosts,
         Field(
-            default=(),
             description="The host that is asked for, without its port: exact, or `*.example.com` for every name below. "
             "It is the caller's word: it chooses, it does not protect.",
         ),
-    ]
+    ] = ()
     methods: Annotated[
         tuple[Method, ...],
         Field(description="HTTP methods. A path that matches with another method only is answered with 405."),

@@ -1,14 +1,11 @@
 """The whole configuration as words."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
-from pydantic import Field
-
 from llmgw_middleware.config.words.backend import Target
+from llmgw_middleware.config.words.field import Field, Manual
 from llmgw_middleware.config.words.gateway import FlagsWord, GatewayWord, GeoWord, IdentityWord, StateWord
-from llmgw_middleware.config.words.kinds import Manual, Paths, Text
+from llmgw_middleware.config.words.kinds import Paths, Text
 from llmgw_middleware.config.words.route import RouteWord
 from llmgw_middleware.config.words.traffic import PoliciesWord
 from llmgw_middleware.config.words.trial import CanaryWord, ExperimentWord
@@ -22,16 +19,10 @@ class Configuration(Word):
         Text | None,
         Field(alias="$schema", description="For editors: where the output of `llmgw schema` lies."),
     ] = None
-    gateway: Annotated[GatewayWord, Field(description="What holds for every request.")] = (
-        GatewayWord.model_construct()
-    )
-    identity: Annotated[IdentityWord, Field(description="What is asked of the host's user.")] = (
-        IdentityWord.model_construct()
-    )
-    flags: Annotated[FlagsWord, Field(description="Where feature flags are looked up.")] = (
-        FlagsWord.model_construct()
-    )
-    geo: Annotated[GeoWord, Field(description="How a caller's country is found.")] = GeoWord.model_construct()
+    gateway: Annotated[GatewayWord, Field(description="What holds for every request.")] = GatewayWord()
+    identity: Annotated[IdentityWord, Field(description="What is asked of the host's user.")] = IdentityWord()
+    flags: Annotated[FlagsWord, Field(description="Where feature flags are looked up.")] = FlagsWord()
+    geo: Annotated[GeoWord, Field(description="How a caller's country is found.")] = GeoWord()
     manifests: Annotated[
         Paths,
         Field(
@@ -55,10 +46,10 @@ class Configuration(Word):
         Manual(kind="list of experiments"),
     ] = ()
     state: Annotated[StateWord, Field(description="Where it is kept how far canaries have come.")] = (
-        StateWord.model_construct()
+        StateWord()
     )
     policies: Annotated[PoliciesWord, Field(description="What happens when a backend fails.")] = (
-        PoliciesWord.model_construct()
+        PoliciesWord()
     )
     backends: Annotated[
         tuple[Target, ...],

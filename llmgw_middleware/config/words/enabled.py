@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Scalar, Table
-from llmgw_middleware.config.words.kinds import REFERENCE, reader, refuse, scalar, text_of, wrong
+from llmgw_middleware.config.words.kinds import REFERENCE, scalar, text_of
+from llmgw_middleware.config.words.refused import refuse, wrong
+from llmgw_middleware.config.words.takes import Kind
 
 _KEYS = ("flag", "from", "until")
 _WANTED = "true, false, or {flag: name, from: time, until: time}"
@@ -80,12 +82,12 @@ def _moment(value: Any) -> float:
     return datetime.fromisoformat(_time(value)).timestamp()
 
 
-Moment = Annotated[float, *reader(_moment, {"type": "string"}, "time")]
+Moment = Annotated[float, Kind(_moment, {"type": "string"}, "time")]
 
 
 Enabled = Annotated[
     bool | EnabledForm,
-    *reader(
+    Kind(
         _enabled,
         {
             "anyOf": [

@@ -1,19 +1,15 @@
 """Words for what holds for every request: the gateway, who calls, from where."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-
 from llmgw_middleware.config.words.condition import Country, PathPattern
+from llmgw_middleware.config.words.field import Field, Manual
 from llmgw_middleware.config.words.kinds import (
     Data,
     Duration,
     Flag,
     HeaderName,
     Lifetime,
-    Manual,
     Network,
     Size,
     Text,
@@ -26,10 +22,10 @@ from llmgw_middleware.config.words.transform import GatewayTransformWord
 from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.model.plan import MEGABYTE
 
-_OnNoRoute = Annotated[Literal["error", "pass"], *choice("onNoRoute", "error", "pass")]
+_OnNoRoute = Annotated[Literal["error", "pass"], choice("onNoRoute", "error", "pass")]
 
-_Store = Annotated[Literal["memory", "file"], *choice("store", "memory", "file")]
-Waiting = Annotated[int, *count(0, 1_000_000)]
+_Store = Annotated[Literal["memory", "file"], choice("store", "memory", "file")]
+Waiting = Annotated[int, count(0, 1_000_000)]
 
 
 class GatewayWord(Word):
@@ -48,9 +44,7 @@ class GatewayWord(Word):
     max_body_size: Annotated[
         Size, Field(description="A longer body is answered with 413."), Manual(default="20MB")
     ] = 20 * MEGABYTE
-    timeout: Annotated[TimeoutWord, Field(description="Limits of time for every request.")] = (
-        TimeoutWord.model_construct()
-    )
+    timeout: Annotated[TimeoutWord, Field(description="Limits of time for every request.")] = TimeoutWord()
     max_in_flight: Annotated[
         Results | None,
         Field(description="Requests at once, streams until their end."),
@@ -79,7 +73,7 @@ class GatewayWord(Word):
     transform: Annotated[
         GatewayTransformWord,
         Field(description="Changes to every request before routing, and to every answer."),
-    ] = GatewayTransformWord.model_construct()
+    ] = GatewayTransformWord()
     on_no_route: Annotated[
         _OnNoRoute,
         Field(description="Without a matching route: 404 `no_route`, or the host application answers."),

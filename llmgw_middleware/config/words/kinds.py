@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Any, Literal, NoReturn
-
-from pydantic import Discriminator, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from typing import Annotated, Any, Literal
 
 from llmgw_middleware.config import quantity
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.tree import Items, Scalar, Table, plain
-from llmgw_middleware.config.unavailable import VALUES, refusal
+from llmgw_middleware.config.unavailable import VALUES
+from llmgw_middleware.config.words.refused import refuse, unavailable, wrong
+from llmgw_middleware.config.words.takes import Forms, Kind
 from llmgw_middleware.dialect.presets import PRESETS
 from llmgw_middleware.dialect.provider import APIS, PROFILES
 from llmgw_middleware.model.backend import Secret
@@ -24,36 +22,6 @@ REFERENCE = {"type": "string", "pattern": r"\$\{.+\}"}
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PSEUDO = frozenset({":authority", ":method", ":path", ":scheme"})
 _TOKEN = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Manual:
-    """What the reference table shows for a field: the kind of its value, the default where code has it elsewhere."""
-
-    kind: str | None = None
-    default: str | None = None
-
-
-def refuse(code: str, message: str, hint: str | None = None) -> NoReturn:
-    """Raise what becomes a problem at the value's place."""
-    raise PydanticCustomError("config", "{message}", {"code": code, "message": message, "hint": hint})
-
-
-def unavailable(what: str) -> NoReturn:
-    """Refuse a word that this version does not do yet."""
-    refuse("not_available", refusal(what))
-
-
-def wrong(wanted: str, value: Any, hint: str | None = None) -> NoReturn:
-    """Refuse a value; ``wanted`` completes the sentence "This takes …", in which the key will take This's place."""
-    given = (
-        "a mapping"
-        if isinstance(value, Table)
-        else "a list"
-        if isinstance(value, Items)
-        else f'"{value.source}"'
-    )
-    refuse("bad_value", f"This takes {wanted}, not {given}.", hint)
 
 
 def scalar(value: Any, wanted: str) -> Scalar:
@@ -68,21 +36,14 @@ def text_of(value: Any, wanted: str = "text") -> str:
     return scalar(value, wanted).text
 
 
-def reader(
-    read: Callable[[Any], Any], schema: dict[str, Any], kind: str
-) -> tuple[PlainValidator, Any, Manual]:
-    """Return what makes a field of a kind."""
-    return PlainValidator(read), WithJsonSchema(schema), Manual(kind=kind)
-
-
 def shape(value: Any) -> str:
     """Return which form of a union a value has."""
-    return "<map>" if isinstance(value, Table) else "<list>" if isinstance(value, Items) else "<one>"
+    return "map" if isinstance(value, Table) else "list" if isinstance(value, Items) else "one"
 
 
-def forms(wanted: str) -> Discriminator:
-    """Return the discriminator of a union whose members are tagged ``<one>``, ``<map>`` and ``<list>``."""
-    return Discriminator(shape, custom_error_type="bad_value", custom_error_message=f"This takes {wanted}.")
+def forms(wanted: str) -> Forms:
+    """Return what annotates a union whose members are tagged ``one``, ``map`` and ``list``."""
+    return Forms(shape, wanted)
 
 
 def _flag(value: Any) -> bool:
@@ -128,7 +89,7 @@ def _price(value: Any) -> float:
     return float(given) if 0 <= given < 1e9 else wrong("dollars per token, zero or more", value)  # noqa: PLR2004
 
 
-def choice(key: str, *allowed: str) -> tuple[Any, ...]:
+def choice(key: str, *allowed: str) -> Kind:
     """Return what annotates a key that takes one of a few words; the planned ones are refused as such."""
 
     def read(value: Any) -> str:
@@ -140,7 +101,7 @@ def choice(key: str, *allowed: str) -> tuple[Any, ...]:
         return given.text
 
     taken = [word for word in allowed if word not in VALUES.get(key, ())]
-    return reader(read, {"type": "string", "enum": taken}, " | ".join(taken))
+    return Kind(read, {"type": "string", "enum": taken}, " | ".join(taken))
 
 
 def _pattern(value: Any) -> str:
@@ -229,16 +190,16 @@ def _fact(value: Any) -> Any:
     return scalar(value, "a value").typed
 
 
-Text = Annotated[str, *reader(text_of, {"type": ["string", "number", "boolean"]}, "text")]
-Name = Annotated[str, *reader(_name, {"type": ["string", "number", "boolean"]}, "text")]
-Flag = Annotated[bool, *reader(_flag, {"anyOf": [{"type": "boolean"}, REFERENCE]}, "true or false")]
-Number = Annotated[float, *reader(_number, {"anyOf": [{"type": "number"}, REFERENCE]}, "number")]
+Text = Annotated[str, Kind(text_of, {"type": ["string", "number", "boolean"]}, "text")]
+Name = Annotated[str, Kind(_name, {"type": ["string", "number", "boolean"]}, "text")]
+Flag = Annotated[bool, Kind(_flag, {"anyOf": [{"type": "boolean"}, REFERENCE]}, "true or false")]
+Number = Annotated[float, Kind(_number, {"anyOf": [{"type": "number"}, REFERENCE]}, "number")]
 Dollars = Annotated[
-    float, *reader(_price, {"anyOf": [{"type": "number", "minimum": 0}, REFERENCE]}, "dollars per token")
+    float, Kind(_price, {"anyOf": [{"type": "number", "minimum": 0}, REFERENCE]}, "dollars per token")
 ]
 Duration = Annotated[
     float,
-    *reader(
+    Kind(
         _quantity(quantity.duration, "a duration such as 200ms, 5s or 1m30s"),
         {
             "anyOf": [
@@ -252,7 +213,7 @@ Duration = Annotated[
 ]
 Lifetime = Annotated[
     float,
-    *reader(
+    Kind(
         _quantity(quantity.lifetime, "a duration such as 30s, or 0"),
         {
             "anyOf": [
@@ -266,7 +227,7 @@ Lifetime = Annotated[
 ]
 Size = Annotated[
     int,
-    *reader(
+    Kind(
         _quantity(quantity.size, "a size such as 20MB or 256KiB"),
         {
             "anyOf": [
@@ -280,7 +241,7 @@ Size = Annotated[
 ]
 Weight = Annotated[
     float,
-    *reader(
+    Kind(
         _quantity(quantity.weight, "a weight such as 80 or 80%"),
         {
             "anyOf": [
@@ -294,7 +255,7 @@ Weight = Annotated[
 ]
 Share = Annotated[
     float,
-    *reader(
+    Kind(
         _quantity(quantity.share, "a share such as 50% or 0.5"),
         {
             "anyOf": [
@@ -306,14 +267,14 @@ Share = Annotated[
         "share",
     ),
 ]
-Cel = Annotated[str, *reader(_expression, {"type": ["string", "boolean"]}, "CEL expression")]
-Pattern = Annotated[str, *reader(_pattern, {"type": "string"}, "regular expression")]
-FieldName = Annotated[str, *reader(_field_name, {"type": "string"}, "header name")]
-HeaderName = Annotated[str, *reader(_header_name, {"type": "string"}, "header name")]
-Network = Annotated[IPv4Network | IPv6Network, *reader(_network, {"type": "string"}, "network")]
+Cel = Annotated[str, Kind(_expression, {"type": ["string", "boolean"]}, "CEL expression")]
+Pattern = Annotated[str, Kind(_pattern, {"type": "string"}, "regular expression")]
+FieldName = Annotated[str, Kind(_field_name, {"type": "string"}, "header name")]
+HeaderName = Annotated[str, Kind(_header_name, {"type": "string"}, "header name")]
+Network = Annotated[IPv4Network | IPv6Network, Kind(_network, {"type": "string"}, "network")]
 Keys = Annotated[
     tuple[Secret, ...],
-    *reader(
+    Kind(
         _secrets,
         {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
         "secret, or a list of them",
@@ -321,37 +282,37 @@ Keys = Annotated[
 ]
 Paths = Annotated[
     tuple[str, ...],
-    *reader(
+    Kind(
         _paths,
         {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
         "path, or a list of them",
     ),
 ]
-UrlPath = Annotated[str, *reader(_path, {"type": "string", "pattern": r"^(/|\$\{)"}, "path")]
-Fact = Annotated[Any, *reader(_fact, {"type": ["string", "number", "boolean"]}, "text, number or boolean")]
-Data = Annotated[Any, *reader(plain, {}, "any value")]
+UrlPath = Annotated[str, Kind(_path, {"type": "string", "pattern": r"^(/|\$\{)"}, "path")]
+Fact = Annotated[Any, Kind(_fact, {"type": ["string", "number", "boolean"]}, "text, number or boolean")]
+Data = Annotated[Any, Kind(plain, {}, "any value")]
 
 
-def count(least: int, most: int) -> tuple[Any, ...]:
-    """Return what annotates a whole number: ``Annotated[int, *count(1, 100)]``."""
+def count(least: int, most: int) -> Kind:
+    """Return what annotates a whole number between two, both included."""
     schema = {"anyOf": [{"type": "integer", "minimum": least, "maximum": most}, REFERENCE]}
-    return reader(whole(least, most), schema, "whole number")
+    return Kind(whole(least, most), schema, "whole number")
 
 
-Priority = Annotated[int, *count(-1_000_000, 1_000_000)]
-Times = Annotated[int, *count(1, 1000)]
-Status = Annotated[int, *count(400, 599)]
-Part = Annotated[str, *reader(_part, {"type": ["string", "number"]}, "text")]
+Priority = Annotated[int, count(-1_000_000, 1_000_000)]
+Times = Annotated[int, count(1, 1000)]
+Status = Annotated[int, count(400, 599)]
+Part = Annotated[str, Kind(_part, {"type": ["string", "number"]}, "text")]
 Auth = Annotated[
     str,
-    *reader(
+    Kind(
         _auth,
         {"type": "string", "pattern": r"^(bearer|sigv4|oauth|header:.+|\$\{.+\})$"},
         "bearer | header:<name> | sigv4 | oauth",
     ),
 ]
-Api = Annotated[str, *choice("api", *dict.fromkeys(api for row in APIS.values() for api in row))]
-Preset = Annotated[str, *choice("preset", *PRESETS)]
-Provider = Annotated[str, *choice("provider", *PROFILES)]
-OnUnsupported = Annotated[Literal["error", "drop"], *choice("onUnsupported", "error", "drop")]
-Tokens = Annotated[int, *count(1, 10_000_000)]
+Api = Annotated[str, choice("api", *dict.fromkeys(api for row in APIS.values() for api in row))]
+Preset = Annotated[str, choice("preset", *PRESETS)]
+Provider = Annotated[str, choice("provider", *PROFILES)]
+OnUnsupported = Annotated[Literal["error", "drop"], choice("onUnsupported", "error", "drop")]
+Tokens = Annotated[int, count(1, 10_000_000)]

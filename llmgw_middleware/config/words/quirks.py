@@ -1,25 +1,22 @@
 """Words for what a server does differently, and for what single models can do."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-
-from llmgw_middleware.config.words.kinds import Flag, Manual, UrlPath, choice, count
+from llmgw_middleware.config.words.field import Field, Manual
+from llmgw_middleware.config.words.kinds import Flag, UrlPath, choice, count
 from llmgw_middleware.config.words.word import Word
 
 _MaxTokensField = Annotated[
     Literal["max_tokens", "max_completion_tokens", "as-sent"],
-    *choice("maxTokensField", "max_tokens", "max_completion_tokens", "as-sent"),
+    choice("maxTokensField", "max_tokens", "max_completion_tokens", "as-sent"),
 ]
 _ReasoningField = Annotated[
-    Literal["reasoning_content", "reasoning"], *choice("reasoningField", "reasoning_content", "reasoning")
+    Literal["reasoning_content", "reasoning"], choice("reasoningField", "reasoning_content", "reasoning")
 ]
 _Thinking = Annotated[
-    Literal["effort", "budget", "level", "none"], *choice("thinking", "effort", "budget", "level", "none")
+    Literal["effort", "budget", "level", "none"], choice("thinking", "effort", "budget", "level", "none")
 ]
-_Tokens = Annotated[int, *count(1, 100_000_000)]
+_Tokens = Annotated[int, count(1, 100_000_000)]
 _ROW = Manual(default="the preset's or provider's")
 _KNOWN = Manual(default="what is known of the model")
 

@@ -1,18 +1,14 @@
 """Words for rules."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, ClassVar, Literal
-
-from pydantic import Field, Tag
 
 from llmgw_middleware.config.spelling import did_you_mean
 from llmgw_middleware.config.words.condition import Alternative, Conditions
 from llmgw_middleware.config.words.enabled import Enabled
+from llmgw_middleware.config.words.field import Field, Manual
 from llmgw_middleware.config.words.kinds import (
     Flag,
-    Manual,
     Name,
     OnUnsupported,
     Priority,
@@ -24,11 +20,10 @@ from llmgw_middleware.config.words.kinds import (
     choice,
     forms,
     header_fault,
-    reader,
-    refuse,
     text_of,
-    wrong,
 )
+from llmgw_middleware.config.words.refused import refuse, wrong
+from llmgw_middleware.config.words.takes import Kind, Tag
 from llmgw_middleware.config.words.timeout import TimeoutWord
 from llmgw_middleware.config.words.traffic import Commit, RetryWord
 from llmgw_middleware.config.words.transform import RouteTransformWord
@@ -59,18 +54,18 @@ def _sticky(value: Any) -> Sticky:
     )
 
 
-_OnContentFilter = Annotated[Literal["stop", "next"], *choice("onContentFilter", "stop", "next")]
-_OnDisconnect = Annotated[Literal["cancel", "drain"], *choice("onDisconnect", "cancel", "drain")]
+_OnContentFilter = Annotated[Literal["stop", "next"], choice("onContentFilter", "stop", "next")]
+_OnDisconnect = Annotated[Literal["cancel", "drain"], choice("onDisconnect", "cancel", "drain")]
 StickyKey = Annotated[
     Sticky,
-    *reader(
+    Kind(
         _sticky,
         {"type": "string"},
         " | ".join(_STICKY),
     ),
 ]
 Fallback = Annotated[
-    Annotated[Flag, Tag("<one>")] | Annotated[tuple[Text, ...], Tag("<list>")],
+    Annotated[Flag, Tag("one")] | Annotated[tuple[Text, ...], Tag("list")],
     forms("a list of backends or pools, or true"),
     Manual(kind="list of names, or true"),
 ]
@@ -195,17 +190,13 @@ class RouteWord(Conditions):
             description="true: forward operations that have no dialect as they are; needs an explicit path."
         ),
     ] = False
-    rewrite: Annotated[RewriteWord, Field(description="What the upstream is sent instead.")] = (
-        RewriteWord.model_construct()
-    )
+    rewrite: Annotated[RewriteWord, Field(description="What the upstream is sent instead.")] = RewriteWord()
     transform: Annotated[
         RouteTransformWord,
         Field(description="Changes to what is sent upstream, and to the answer's headers. See cel.md."),
-    ] = RouteTransformWord.model_construct()
-    timeout: Annotated[TimeoutWord, Field(description="Limits of time on this route.")] = (
-        TimeoutWord.model_construct()
-    )
-    retry: Annotated[RetryWord, Field(description="Repetition on this route.")] = RetryWord.model_construct()
+    ] = RouteTransformWord()
+    timeout: Annotated[TimeoutWord, Field(description="Limits of time on this route.")] = TimeoutWord()
+    retry: Annotated[RetryWord, Field(description="Repetition on this route.")] = RetryWord()
     replay_safe: Annotated[
         Flag | None,
         Field(description="Whether a request that may have been worked on can be sent again."),
@@ -229,9 +220,7 @@ class RouteWord(Conditions):
             description="drain: when the caller leaves a stream, the upstream is read to its end for the account."
         ),
     ] = "cancel"
-    stream: Annotated[StreamWord, Field(description="How streams are relayed.")] = (
-        StreamWord.model_construct()
-    )
+    stream: Annotated[StreamWord, Field(description="How streams are relayed.")] = StreamWord()
     mirror: Annotated[MirrorWord | None, Field(description="Copies of the requests for another backend.")] = (
         None
     )

@@ -1,12 +1,9 @@
 """Words for limits of time."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
-from llmgw_middleware.config.words.kinds import Duration, Manual
+from llmgw_middleware.config.words.field import Field, Manual
+from llmgw_middleware.config.words.kinds import Duration
 from llmgw_middleware.config.words.word import Word
 
 

@@ -1,38 +1,33 @@
 """Words for what happens when a backend fails: repetition, breaking, and when an answer is the caller's for good."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
-
-from pydantic import Field
 
 from llmgw_middleware.config import quantity
 from llmgw_middleware.config.tree import Items, Scalar, Table
+from llmgw_middleware.config.words.field import Field, Manual
 from llmgw_middleware.config.words.kinds import (
     REFERENCE,
     Duration,
     Flag,
-    Manual,
     Name,
     Number,
     Share,
     choice,
     count,
-    reader,
-    refuse,
     scalar,
-    wrong,
 )
+from llmgw_middleware.config.words.refused import refuse, wrong
+from llmgw_middleware.config.words.takes import Kind
 from llmgw_middleware.config.words.word import Word
 from llmgw_middleware.model.policy import CommitRules
 
 _COMMIT = "firstToken, full, or {window: 2s}"
 _Backoff = Annotated[
-    Literal["constant", "linear", "exponential"], *choice("backoff", "constant", "linear", "exponential")
+    Literal["constant", "linear", "exponential"], choice("backoff", "constant", "linear", "exponential")
 ]
-Attempts = Annotated[int, *count(1, 20)]
-Results = Annotated[int, *count(1, 1_000_000)]
-RetryStatus = Annotated[int, *count(400, 599)]
+Attempts = Annotated[int, count(1, 20)]
+Results = Annotated[int, count(1, 1_000_000)]
+RetryStatus = Annotated[int, count(400, 599)]
 
 
 def _commit(value: Any) -> CommitRules:
@@ -71,7 +66,7 @@ def _statuses(value: Any) -> tuple[int, ...]:
 
 Commit = Annotated[
     CommitRules,
-    *reader(
+    Kind(
         _commit,
         {
             "anyOf": [
@@ -89,7 +84,7 @@ Commit = Annotated[
 ]
 Statuses = Annotated[
     tuple[int, ...],
-    *reader(
+    Kind(
         _statuses,
         {
             "type": "array",
@@ -142,9 +137,7 @@ class RetryWord(Word):
         Field(description="Statuses after which the same backend is asked again."),
         Manual(default="429, 500, 502, 503, 504, 529"),
     ] = None
-    budget: Annotated[RetryBudgetWord, Field(description="A bound on retries.")] = (
-        RetryBudgetWord.model_construct()
-    )
+    budget: Annotated[RetryBudgetWord, Field(description="A bound on retries.")] = RetryBudgetWord()
 
 
 class PerRouteWord(RetryWord):
@@ -204,7 +197,7 @@ class PoliciesWord(Word):
 
     noun: ClassVar[str] = "policies"
 
-    retry: Annotated[RetryPolicyWord, Field(description="Repetition.")] = RetryPolicyWord.model_construct()
+    retry: Annotated[RetryPolicyWord, Field(description="Repetition.")] = RetryPolicyWord()
     circuit_breaker: Annotated[CircuitBreakerWord, Field(description="Leaving failing backends alone.")] = (
-        CircuitBreakerWord.model_construct()
+        CircuitBreakerWord()
     )

@@ -1,21 +1,11 @@
 """Words for changes to requests and answers."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
-
-from llmgw_middleware.config.words.kinds import (
-    PSEUDO,
-    Cel,
-    Manual,
-    Name,
-    header_fault,
-    reader,
-    refuse,
-    text_of,
-)
+from llmgw_middleware.config.words.field import Field, Manual
+from llmgw_middleware.config.words.kinds import PSEUDO, Cel, Name, header_fault, text_of
+from llmgw_middleware.config.words.refused import refuse
+from llmgw_middleware.config.words.takes import Kind
 from llmgw_middleware.config.words.word import Word
 
 
@@ -28,7 +18,7 @@ def _header(value: Any) -> str:
     return name
 
 
-Header = Annotated[str, *reader(_header, {"type": "string"}, "header name")]
+Header = Annotated[str, Kind(_header, {"type": "string"}, "header name")]
 
 
 class HeaderWord(Word):
@@ -115,11 +105,11 @@ class RouteTransformWord(Word):
     request: Annotated[
         RequestChangesWord,
         Field(description="Changes to what is sent upstream, once for all its attempts."),
-    ] = RequestChangesWord.model_construct()
+    ] = RequestChangesWord()
     response: Annotated[
         ChangesWord,
         Field(description="Changes to an upstream's answer; `response.code`, `response.headers`."),
-    ] = ChangesWord.model_construct()
+    ] = ChangesWord()
 
 
 class GatewayTransformWord(Word):
@@ -130,7 +120,7 @@ class GatewayTransformWord(Word):
     request: Annotated[
         FirstChangesWord,
         Field(description="Changes to what the rules see. A body that is changed is also sent so."),
-    ] = FirstChangesWord.model_construct()
+    ] = FirstChangesWord()
     response: Annotated[ChangesWord, Field(description="Changes to answers, after those of the route.")] = (
-        ChangesWord.model_construct()
+        ChangesWord()
     )

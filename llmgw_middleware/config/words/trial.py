@@ -1,29 +1,25 @@
 """Words for canaries and experiments."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
-
 from llmgw_middleware.config import quantity
 from llmgw_middleware.config.tree import Items, Table
+from llmgw_middleware.config.words.field import Field, Manual
 from llmgw_middleware.config.words.kinds import (
     REFERENCE,
     Duration,
-    Manual,
     Name,
     Share,
     Text,
     Weight,
     count,
-    reader,
     scalar,
     text_of,
-    wrong,
 )
+from llmgw_middleware.config.words.refused import wrong
 from llmgw_middleware.config.words.route import StickyKey
+from llmgw_middleware.config.words.takes import Kind
 from llmgw_middleware.config.words.word import Word
 
 _STAGES = "a list of growing shares such as [1%, 5%, 25%, 100%]"
@@ -72,7 +68,7 @@ def _signals(value: Any) -> dict[str, float]:
 
 Stages = Annotated[
     tuple[float, ...],
-    *reader(
+    Kind(
         _stages,
         {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "number"}, {"type": "string"}]}},
         "list of shares",
@@ -80,7 +76,7 @@ Stages = Annotated[
 ]
 Increase = Annotated[
     float,
-    *reader(
+    Kind(
         _increase,
         {
             "anyOf": [
@@ -92,10 +88,10 @@ Increase = Annotated[
         "share",
     ),
 ]
-Needed = Annotated[int, *count(1, 1_000_000)]
+Needed = Annotated[int, count(1, 1_000_000)]
 Signals = Annotated[
     Mapping[str, float],
-    *reader(
+    Kind(
         _signals,
         {
             "anyOf": [
@@ -136,9 +132,10 @@ class RollbackWord(Word):
     signals: Annotated[
         Signals,
         Field(
-            description="Signals of the application that speak against it, where more of its requests get one than of stable's (by more than the share given)."
+            default_factory=dict,
+            description="Signals of the application that speak against it, where more of its requests get one than of stable's (by more than the share given).",
         ),
-    ] = {}  # noqa: RUF012 - pydantic copies it
+    ]
 
 
 class CanaryWord(Word):
@@ -162,9 +159,7 @@ class CanaryWord(Word):
     stage_duration: Annotated[
         Duration, Field(description="How long each share lasts at least."), Manual(default="30m")
     ] = 1800.0
-    rollback: Annotated[RollbackWord, Field(description="When it is taken back.")] = (
-        RollbackWord.model_construct()
-    )
+    rollback: Annotated[RollbackWord, Field(description="When it is taken back.")] = RollbackWord()
     sticky: Annotated[
         StickyKey | None,
         Field(description="What keeps a caller on one side."),
