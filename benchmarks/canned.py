@@ -26,6 +26,10 @@ class CannedReply:
         self.headers: tuple[Header, ...] = ((b"content-type", kind),)
         self._parts = iter(parts)
 
+    def whole(self) -> bytes:
+        """Return all parts."""
+        return b"".join(self._parts)
+
     async def receive(self, deadline: float) -> bytes:
         """Return the next part."""
         del deadline

@@ -5,12 +5,11 @@ The path itself, identify → select → admit → choose → exchange, is ``pas
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar, overload
 
 from llmgw_middleware.attributes import AttributeReader
@@ -27,7 +26,7 @@ from llmgw_middleware.model.world import World
 from llmgw_middleware.observe.log import RequestLog
 from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.observe.recorder import Recorder
-from llmgw_middleware.passage import Passage, refusal, tell
+from llmgw_middleware.passage import refusal, tell, travel
 from llmgw_middleware.rollouts.trials import Rollouts
 from llmgw_middleware.snapshot import Snapshot
 from llmgw_middleware.transport.port import Transport
@@ -209,19 +208,6 @@ class Gateway:
         tell(self._observers, refused)
         return refusal(error, caller_dialect(path), request_id)
 
-    async def handle(self, request: Request) -> Response | Pass:
+    def handle(self, request: Request) -> Coroutine[Any, Any, Response | Pass]:
         """Answer ``request``. Never raises but for cancellation; every request is settled exactly once."""
-        passage = Passage(self._snapshot, self._loops.current(), self._observers, request, self._world)
-        try:
-            return passage.finish(await passage.answer())
-        except GatewayError as error:
-            return passage.fail(error)
-        except asyncio.CancelledError:
-            passage.settle("cancelled")
-            raise
-        except Exception:
-            # The one border: a fault of our own becomes a 500 that tells only the log what happened.
-            log.exception("request %s failed inside the gateway", passage.decision.request_id)
-            return passage.fail(
-                GatewayError("The gateway failed. Its log has the reason under this request id.")
-            )
+        return travel(self._snapshot, self._loops, self._observers, request, self._world)

@@ -1,26 +1,28 @@
-"""The path of a request: identify → select → admit → choose → exchange. The five verbs stand in that order."""
+"""The path of a request: identify → select → admit → choose → exchange. ``travel`` goes it, verb by verb."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Literal
 
 from llmgw_middleware.admission import admit, denial, model_asked, operation_asked, replay_safe
 from llmgw_middleware.choice import Choice, Chooser
-from llmgw_middleware.dialect.port import MODELS, OPAQUE, CallerDialect, Operation
+from llmgw_middleware.dialect.port import MODELS, OPAQUE, CallerDialect
 from llmgw_middleware.dialect.registry import caller_dialect
 from llmgw_middleware.errors import AuthError, GatewayError, MethodNotAllowed, NotFound
 from llmgw_middleware.exchange.order import Order
 from llmgw_middleware.facts import Facts
-from llmgw_middleware.lifespan import Bound
+from llmgw_middleware.lifespan import Bound, Loops
 from llmgw_middleware.match.paths import check_path
-from llmgw_middleware.match.table import Selection
 from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.http import Header, Pass, Request, Response
+from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.model.route import Route
-from llmgw_middleware.model.world import World
+from llmgw_middleware.model.world import Flag, World
 from llmgw_middleware.observe.answer import (
     REQUEST_ID,
     decision_headers,
@@ -30,17 +32,54 @@ from llmgw_middleware.observe.answer import (
 )
 from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.policy.deadline import Deadline
+from llmgw_middleware.shaping import Shaping
 from llmgw_middleware.snapshot import Snapshot
 
 log = logging.getLogger("llmgw")
+
+
+async def travel(
+    snapshot: Snapshot,
+    loops: Loops,
+    observers: tuple[Observer, ...],
+    request: Request,
+    world: World,
+) -> Response | Pass:
+    """Take ``request`` the whole way. Never raises but for cancellation; it is settled exactly once."""
+    passage = Passage(snapshot, loops.current(), observers, request, world)
+    try:
+        if request.path not in snapshot.intercepted.plain:
+            check_path(request.path)
+        identity = await request.identify()
+        flag = None if snapshot.flags is None else await snapshot.flags.ask(identity)
+        facts = passage.identify(identity, flag)
+        if passage.lists_models(facts):
+            return passage.listing(facts)
+        route = passage.select(facts)
+        if route is None:
+            return passage.no_route(facts)
+        chooser = passage.admit(route, facts)
+        if not passage.entered:
+            await passage.wait()
+        choice = passage.choose(chooser, facts)
+        return passage.finish(await passage.exchange(chooser, choice, facts))
+    except GatewayError as error:
+        return passage.fail(error)
+    except asyncio.CancelledError:
+        passage.settle("cancelled")
+        raise
+    except Exception:
+        # The one border: a fault of our own becomes a 500 that tells only the log what happened.
+        log.exception("request %s failed inside the gateway", passage.decision.request_id)
+        return passage.fail(GatewayError("The gateway failed. Its log has the reason under this request id."))
 
 
 class Passage:
     """One request on its way through the house, and the record of it."""
 
     __slots__ = (
-        "_began", "_bound", "_caller", "_chance", "_clock", "_entered", "_observers", "_request", "_settled", "_snapshot",
-        "_world", "decision",
+        "_began", "_bound", "_caller", "_clock", "_observers", "_operation", "_request", "_selection", "_settled",
+        "_snapshot", "_world", "decision", "entered",
     )  # fmt: skip
 
     def __init__(
@@ -56,10 +95,10 @@ class Passage:
         self._observers = observers
         self._request = request
         self._world = world
-        self._chance = world.chance
-        self._entered = self._settled = False
+        self.entered = self._settled = False
         self._clock = bound.clock
         self._began = bound.clock()
+        self._operation = OPAQUE
         self._caller: CallerDialect = caller_dialect(request.path, request.headers)
         self.decision = Decision(
             request_id=(REQUEST_ID in request.named and request_id_of(request.headers)) or bound.ids.take(),
@@ -68,77 +107,88 @@ class Passage:
             path=request.path,
         )
 
-    async def answer(self) -> Response | Pass:
-        """Go the whole way."""
-        path = self._request.path
-        if path not in self._snapshot.intercepted.plain:
-            check_path(path)
-        facts = await self.identify()
-        operation = operation_asked(facts)
-        if operation is MODELS:
-            return self.listing(facts)
-        selection = self.select(facts)
-        if selection.route is None:
-            return self.no_route(selection, facts)
-        chooser = await self.admit(selection.route, operation, facts)
-        choice = self.choose(chooser, facts)
-        return await self.exchange(operation, chooser, choice, facts)
-
-    async def identify(self) -> Facts:
-        """Ask the host who calls: all that rules may see follows from the request and that."""
-        identity = await self._request.identify()
+    def identify(self, identity: Identity, flag: Flag | None) -> Facts:
+        """Take in who calls: all that rules may see follows from the request and that. ``flag`` tells feature flags."""
         self.decision.identity = identity
         if self._snapshot.plan.identity.require and not identity.authenticated:
             raise AuthError("Log in first: this gateway serves no anonymous callers.")
-        world, flags = self._world, self._snapshot.flags
-        if flags is not None:
-            world = replace(world, flag=await flags.ask(identity))
+        world = self._world if flag is None else replace(self._world, flag=flag)
         return self._snapshot.facts(self._request, identity, self._snapshot.locator, world)
 
-    def select(self, facts: Facts) -> Selection:
+    def lists_models(self, facts: Facts) -> bool:
+        """Note what is asked for, and say whether it is a listing, which is no backend's business."""
+        self._operation = operation_asked(facts)
+        return self._operation is MODELS
+
+    def select(self, facts: Facts) -> Route | None:
         """Find the first rule whose every condition holds."""
-        selection = self._snapshot.table.select(facts)
+        selection = self._selection = self._snapshot.table.select(facts)
         if selection.route is not None:
             self.decision.route = selection.route.name
-        return selection
+        return selection.route
 
-    async def admit(self, route: Route, operation: Operation, facts: Facts) -> Chooser:
-        """Refuse what the route denies or does not offer, and what there is no room for."""
+    def admit(self, route: Route, facts: Facts) -> Chooser:
+        """Refuse what the route denies or does not offer, and enter where there is room at once."""
         if route.answer is not None:
             raise denial(route.answer)
         asked = self.decision.model_asked = model_asked(facts)
         chooser = self._snapshot.choosers[route.name]
-        admit(chooser, operation, facts, asked)
-        gate, plan = self._bound.gate, self._snapshot.plan
-        if not gate.admits(plan.max_in_flight):
-            await gate.enter(plan.max_in_flight, pending=plan.max_pending, patience=plan.queue_timeout)
-        self._entered = True
+        admit(chooser, self._operation, facts, asked)
+        self.entered = self._bound.gate.admits(self._snapshot.plan.max_in_flight)
         return chooser
+
+    async def wait(self) -> None:
+        """Wait for room."""
+        plan = self._snapshot.plan
+        await self._bound.gate.enter(
+            plan.max_in_flight, pending=plan.max_pending, patience=plan.queue_timeout
+        )
+        self.entered = True
 
     def choose(self, chooser: Chooser, facts: Facts) -> Choice:
         """Pick the side of a split, and with it the targets to ask in turn."""
-        choice = chooser.choose(facts, chance=self._chance())
+        choice = chooser.choose(facts, chance=self._world.chance())
         self.decision.split = choice.split
         self.decision.target = choice.targets[0].name
         return choice
 
-    async def exchange(
-        self, operation: Operation, chooser: Chooser, choice: Choice, facts: Facts
-    ) -> Response:
+    def exchange(self, chooser: Chooser, choice: Choice, facts: Facts) -> Awaitable[Response]:
         """Run the request against its targets, as the route shapes it."""
-        shaping = chooser.shaping
-        shaped = None if shaping is None else shaping.request(facts)
-        facts = facts if shaped is None else shaped.facts
-        opaque, bound, terms = operation is OPAQUE, self._bound, chooser.terms
-        stream = not opaque and facts.body.true("stream")
+        self._bound.check(self._snapshot.checkers)
+        if chooser.shaping is not None:
+            return self._shaped(chooser.shaping, chooser, choice, facts)
+        return self._bound.exchange.run(self._order(chooser, choice, facts, self.decision.model_asked))
+
+    async def _shaped(self, shaping: Shaping, chooser: Chooser, choice: Choice, facts: Facts) -> Response:
+        shaped = shaping.request(facts)
+        facts = shaped.facts
+        answer = await self._bound.exchange.run(
+            self._order(chooser, choice, facts, model_asked(facts), edit=shaped.edits.over)
+        )
+        try:
+            return shaping.answer(answer, shaped, self.decision.backend)
+        except BaseException:
+            if answer.stream is not None:
+                await answer.stream.aclose()  # nobody else will ever hold it
+            raise
+
+    def _order(
+        self,
+        chooser: Chooser,
+        choice: Choice,
+        facts: Facts,
+        model: str | None,
+        edit: Callable[[tuple[Header, ...]], tuple[Header, ...]] | None = None,
+    ) -> Order:
+        """Write down what is wanted. ``model`` is what the body asks for; ``edit`` changes the headers of each call."""
+        operation, terms, request = self._operation, chooser.terms, self._request
+        stream = operation is not OPAQUE and facts.body.true("stream")
         self.decision.stream = stream
-        bound.check(self._snapshot.checkers)
         order = Order(
             terms=terms,
             facts=facts,
             operation=operation,
-            model=terms.rewrite.model
-            or (self.decision.model_asked if shaped is None else model_asked(facts)),
+            model=terms.rewrite.model or model,
             stream=stream,
             show_usage=stream and facts.body.get(("stream_options", "include_usage")) is True,
             replay_safe=replay_safe(chooser.route, operation, facts),
@@ -149,20 +199,12 @@ class Passage:
             caller=self._caller,
             settle=self._settle,
             # What rules saw may have headers that are for them alone.
-            sent=None if facts.request is self._request else replace(self._request, body=facts.request.body),
-            edit=None if shaped is None else shaped.edits.over,
+            sent=None if facts.request is request else replace(request, body=facts.request.body),
+            edit=edit,
         )
-        if chooser.mirror is not None and self._chance() < chooser.mirror.share:
-            bound.shadow.offer(chooser.mirror, order)
-        answer = await bound.exchange.run(order)
-        if shaping is None or shaped is None:
-            return answer
-        try:
-            return shaping.answer(answer, shaped, self.decision.backend)
-        except BaseException:
-            if answer.stream is not None:
-                await answer.stream.aclose()  # nobody else will ever hold it
-            raise
+        if chooser.mirror is not None and self._world.chance() < chooser.mirror.share:
+            self._bound.shadow.offer(chooser.mirror, order)
+        return order
 
     def listing(self, facts: Facts) -> Response:
         """List the models of the routes that this caller could take."""
@@ -174,18 +216,15 @@ class Passage:
         )
         self.settle("served", status=200)
         headers = ((b"content-type", b"application/json"), (b"cache-control", b"private"))
-        return Response(
-            status=200,
-            headers=headers,
-            body=self._caller.write_models(tuple(names), self._request.query),
-            decision=self.decision,
-        )
+        body = self._caller.write_models(tuple(names), self._request.query)
+        return self.finish(Response(status=200, headers=headers, body=body))
 
-    def no_route(self, selection: Selection, facts: Facts) -> Pass:
+    def no_route(self, facts: Facts) -> Pass:
         """Say why nothing matched, or give the request back to the host."""
         if self._snapshot.plan.on_no_route == "pass":
             self.settle("pass")
             return Pass(decision=self.decision)
+        selection = self._selection
         if selection.allow:
             raise MethodNotAllowed(f"{self._request.method} is not allowed here.", allow=selection.allow)
         prelude = self._snapshot.prelude
@@ -194,15 +233,13 @@ class Passage:
             facts.body.fields()  # raises what is wrong with it
         raise NotFound("No route matches this request, and there is no default route.")
 
-    def finish(self, answer: Response | Pass) -> Response | Pass:
-        """Put on the answer what it says of its decision."""
-        if isinstance(answer, Pass):
-            return answer
-        return self._signed(answer, *id_headers(self.decision.request_id))
+    def finish(self, answer: Response) -> Response:
+        """Put on an answer what it says of its decision."""
+        return self._signed(answer, id_headers(self.decision.request_id))
 
-    def _signed(self, answer: Response, *more: Header) -> Response:
+    def _signed(self, answer: Response, more: tuple[Header, ...] = ()) -> Response:
         decision = answer.decision = self.decision
-        answer.headers = (*answer.headers, *more)
+        answer.headers += more
         if self._snapshot.plan.debug_headers or decision.identity.attributes.get("staff") is True:
             answer.headers += decision_headers(decision, elapsed=self._clock() - self._began)
         return answer
@@ -228,7 +265,7 @@ class Passage:
         if self._settled:
             return  # an answer was there already, and then something failed on its way to the caller
         self._settled = True
-        if self._entered:
+        if self.entered:
             self._bound.gate.leave()
         decision = self.decision
         decision.duration = self._clock() - self._began

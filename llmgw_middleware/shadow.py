@@ -8,8 +8,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.exchange.loop import Exchange

@@ -65,7 +65,7 @@ async def test_a_member_that_is_ill_is_left_out_of_its_pool():
             response = await ask(gw)
             [decision] = gw.recorder
         assert (header(response, "x-llmgw-backend"), header(response, "x-llmgw-attempts")) == ("well", "1")
-        assert decision.skipped == [("ill", "unhealthy")]
+        assert decision.skipped == (("ill", "unhealthy"),)
 
 
 async def test_checks_begin_soon_after_the_start_and_end_with_the_gateway():

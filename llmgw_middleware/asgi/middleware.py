@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from urllib.parse import quote, unquote
 
 from llmgw_middleware.asgi.lifespan import Lifespan, check_order, refuse
-from llmgw_middleware.asgi.presence import Presence
+from llmgw_middleware.asgi.presence import Lookout, Presence
 from llmgw_middleware.asgi.scope_user import found_in
 from llmgw_middleware.asgi.shapes import App, Message, Receive, Scope, Send
 from llmgw_middleware.entry import (
@@ -25,7 +25,7 @@ from llmgw_middleware.entry import (
 )
 from llmgw_middleware.errors import ConfigError, GatewayError
 from llmgw_middleware.loop_thread import CallerGone
-from llmgw_middleware.model.http import Header, HostRequest, Pass, Request, Response, Stream
+from llmgw_middleware.model.http import Header, HostRequest, Request, Response, Stream
 from llmgw_middleware.model.identity import Identity
 from llmgw_middleware.startup import Source, gateway_for
 
@@ -62,6 +62,7 @@ class LLMGatewayMiddleware:
         self.gateway: Waist | None = None
         self._user_key = user_key
         self._placed = False
+        self._lookout: Lookout | None = None
         self._refusal: ConfigError | None = None
         try:
             found = gateway_for(config, gateway=gateway, enabled=enabled)
@@ -84,7 +85,7 @@ class LLMGatewayMiddleware:
         if scope["type"] == "http" and gateway is not None:
             path = path_of(scope)
             if gateway.intercepts(scope["method"], path):
-                await _Visit(self._door, scope, receive, send, path).run(self.app)
+                await _Visit(self._door, self._look_out(), scope, receive, send, path=path).run(self.app)
                 return
         elif scope["type"] == "lifespan" and gateway is not None:
             await self._live(gateway, scope, receive, send)
@@ -93,6 +94,13 @@ class LLMGatewayMiddleware:
             await self._refuse(self._refusal, scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+    def _look_out(self) -> Lookout:
+        """Return the running loop's lookout; test clients bring new loops."""
+        lookout, loop = self._lookout, asyncio.get_running_loop()
+        if lookout is None or lookout.loop is not loop:
+            lookout = self._lookout = Lookout(loop)
+        return lookout
 
     async def _live(self, gateway: Waist, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -130,42 +138,50 @@ class LLMGatewayMiddleware:
 class _Visit:
     """One request at the door."""
 
-    __slots__ = ("_door", "_headers", "_path", "_receive", "_scope", "_started", "_tell")
+    __slots__ = ("_door", "_headers", "_lookout", "_path", "_receive", "_scope", "_send", "_started")
 
-    def __init__(self, door: Door, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+    def __init__(
+        self, door: Door, lookout: Lookout, scope: Scope, receive: Receive, send: Send, *, path: str
+    ) -> None:
         self._door = door
+        self._lookout = lookout
         self._scope = scope
         self._receive = receive
-        self._tell = send
+        self._send = send
         self._path = path
         self._headers: tuple[Header, ...] = tuple(map(tuple, scope["headers"]))  # some servers give lists
         self._started = False
 
     async def run(self, app: App) -> None:
         """Answer, or give the request back to ``app`` when no rule matches."""
+        door = self._door
         try:
             try:
-                self._door.check_head(self._scope["method"], self._path, self._headers)
-                body = await self._read()
+                door.check_head(self._scope["method"], self._path, self._headers)
+                message = await self._receive()
+                whole = message["type"] == "http.request" and not message.get("more_body", False)
+                body: bytes = message.get("body", b"") if whole else await self._read(message)
+                door.check_size(len(body))
             except GatewayError as error:
-                await self._finish(self._door.refuse(error, self._path, self._headers))
+                await self._tell(door.refuse(error, self._path, self._headers))
                 return
-            answer = await self._serve(body)
-            if isinstance(answer, Pass):
-                await app(self._scope, self._replay(body), self._tell)
+            async with Presence(self._receive, self._lookout) as presence:
+                answer = await door.gateway.handle(self._request(body))
+                self._scope["llmgw"] = Handle(gateway=door.gateway, decision=answer.decision)
+                if isinstance(answer, Response) and answer.stream is not None:
+                    answer.stream.on_stall = presence.leave
+                    await self._relay(answer, answer.stream)
+            if presence.left:
+                await self._leave()
+            elif isinstance(answer, Response):
+                await self._tell(answer)
             else:
-                await self._finish(answer)
+                await app(self._scope, self._replay(body), self._send)
         except CallerGone:
-            if not self._started:
-                with suppress(CallerGone):
-                    await self._finish(GONE)
+            await self._leave()
 
-    async def _read(self) -> bytes:
-        message = await self._receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            whole: bytes = message.get("body", b"")
-            self._door.check_size(len(whole))
-            return whole
+    async def _read(self, message: Message) -> bytes:
+        """Return a body that comes in several messages, of which ``message`` is the first."""
         parts = bytearray()
         while message["type"] != "http.disconnect":
             parts += message.get("body", b"")
@@ -174,19 +190,6 @@ class _Visit:
                 return bytes(parts)
             message = await self._receive()
         raise CallerGone
-
-    async def _serve(self, body: bytes) -> Response | Pass:
-        """Have the request answered, a stream sent but for its end; raises CallerGone if the caller leaves."""
-        gateway = self._door.gateway
-        async with Presence(self._receive) as presence:
-            answer = await gateway.handle(self._request(body))
-            self._scope["llmgw"] = Handle(gateway=gateway, decision=answer.decision)
-            if isinstance(answer, Response) and answer.stream is not None:
-                answer.stream.on_stall = presence.leave
-                await self._relay(answer, answer.stream)
-        if presence.left:
-            raise CallerGone
-        return answer
 
     def _request(self, body: bytes) -> Request:
         scope = self._scope
@@ -202,7 +205,7 @@ class _Visit:
             identify=self._identify,
         )
 
-    async def _identify(self) -> Identity:
+    def _identify(self) -> Awaitable[Identity]:
         scope = self._scope
         client = scope.get("client")
         request = HostRequest(
@@ -212,29 +215,43 @@ class _Visit:
             client=client[0] if client else None,
             native=scope,
         )
-        return await self._door.aidentify(request, self._headers)
+        return self._door.aidentify(request, self._headers)
 
     async def _relay(self, answer: Response, stream: Stream) -> None:
+        """Send a stream but for its end."""
+        send = self._send
         try:
             await self._begin(answer)
             async for chunk in stream:
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+                try:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                except OSError as error:  # how ASGI 2.4 tells of a disconnect
+                    raise CallerGone from error
         finally:
             await stream.aclose()
 
-    async def _finish(self, answer: Response) -> None:
+    async def _tell(self, answer: Response) -> None:
+        """Send an answer; of a stream, the end."""
         if answer.stream is None:
             await self._begin(answer)
-        await self._send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        try:
+            await self._send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        except OSError as error:
+            raise CallerGone from error
+
+    async def _leave(self) -> None:
+        """Take in that the caller left."""
+        if not self._started:
+            with suppress(CallerGone):
+                await self._tell(GONE)
 
     async def _begin(self, answer: Response) -> None:
         self._started = True
-        await self._send({"type": "http.response.start", "status": answer.status, "headers": framed(answer)})
-
-    async def _send(self, message: Message) -> None:
         try:
-            await self._tell(message)
-        except OSError as error:  # how ASGI 2.4 tells of a disconnect
+            await self._send(
+                {"type": "http.response.start", "status": answer.status, "headers": framed(answer)}
+            )
+        except OSError as error:
             raise CallerGone from error
 
     def _replay(self, body: bytes) -> Receive:

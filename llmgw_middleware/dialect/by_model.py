@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from llmgw_middleware.dialect.port import Asked, Conversation, Outgoing, Receipt, StreamTap
 from llmgw_middleware.model.fault import Fault

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, Protocol
 
@@ -60,8 +59,7 @@ class MalformedReply(Exception):
     """A successful answer that is not in the upstream's dialect. The text is for logs only."""
 
 
-@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
-class Receipt:
+class Receipt(msgspec.Struct, kw_only=True, gc=False):
     """A complete answer in the caller's dialect, and what it says of itself. ``headers`` go with it."""
 
     body: bytes
@@ -70,8 +68,7 @@ class Receipt:
     headers: tuple[Header, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
-class Asked:
+class Asked(msgspec.Struct, kw_only=True, gc=False):
     """What a conversation is to word.
 
     ``fields`` is None for a body that is no JSON object; then ``raw`` is sent as it is. ``intact``: ``raw`` has just these
@@ -89,8 +86,7 @@ class Asked:
     on_unsupported: Policy | None = None
 
 
-@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
-class Outgoing:
+class Outgoing(msgspec.Struct, kw_only=True, gc=False):
     """A request in the upstream's dialect.
 
     ``path`` is the operation's path below the backend's URL. ``dropped`` names what was left out of the request or
@@ -110,8 +106,7 @@ class Outgoing:
     otherwise: Receipt | None = None
 
 
-@dataclass(slots=True)  # made for every request: frozen would cost three times as much
-class Piece:
+class Piece(msgspec.Struct, gc=False):
     """Bytes for the caller, whole events only. ``content``: the first of these commits the answer."""
 
     data: bytes

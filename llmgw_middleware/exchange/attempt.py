@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from llmgw_middleware.dialect.port import (
     JOINT,
@@ -59,8 +61,7 @@ _FAULTS: tuple[tuple[type[Exception], FaultKind], ...] = (
 )
 
 
-@dataclass(slots=True)  # made for every request: frozen would cost three times as much
-class Whole:
+class Whole(msgspec.Struct, gc=False):
     """A complete answer. The connection has been let go. ``asked`` false: no upstream was, so it says nothing of one."""
 
     status: int
@@ -69,8 +70,7 @@ class Whole:
     asked: bool = True
 
 
-@dataclass(slots=True)  # made for every request: frozen would cost three times as much
-class Begun:
+class Begun(msgspec.Struct):
     """A stream whose first content is there: committed. Whoever holds it closes ``reply``."""
 
     reply: Reply
@@ -116,7 +116,13 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
         return _fault_of(error)
     outcome: Outcome | None = None
     try:
-        outcome = await _read(order, leg, worded, reply, end=end, first=first)
+        if order.stream or order.operation is OPAQUE:
+            outcome = await _opened(order, leg, worded, reply, end=end, first=first)
+        else:
+            body = reply.whole()  # most answers came with their headers
+            if body is None:
+                body = await _collect(reply, end)
+            outcome = _read(worded, reply, body)
     except (TransportError, TimeoutError, MalformedReply) as error:
         outcome = _fault_of(error)
     finally:
@@ -145,7 +151,7 @@ async def _in_turn(
             reply = await transport.send(one, timeouts=leg.timeouts, deadline=end)
             try:
                 good = 200 <= reply.status < 300  # noqa: PLR2004 - the class of success
-                found = await _collect(reply, end, MAX_REPLY if good else MAX_ERROR, cut=not good)
+                found = await _collect(reply, end)
             finally:
                 await reply.aclose()
             if not good:
@@ -156,8 +162,7 @@ async def _in_turn(
         return _fault_of(error)
 
 
-@dataclass(slots=True)  # made for every request: frozen would cost three times as much
-class _Worded:
+class _Worded(msgspec.Struct, gc=False):
     """A request in the words of one backend, and the conversation that reads the answer to it."""
 
     talk: Conversation
@@ -216,26 +221,31 @@ def _fields(order: Order, upstream: Upstream) -> Fields:
     return {name: value for name, value in fields.items() if name not in routing}
 
 
-async def _read(
+async def _opened(
     order: Order, leg: Leg, worded: _Worded, reply: Reply, *, end: float, first: float
 ) -> Outcome:
+    """Read the beginning of an answer that goes to the caller as it comes; of one that failed, all of it."""
     status = reply.status
     if order.operation is OPAQUE and _speaks_for_itself(status):
         tap = worded.tap(order, reply)
         return Fault(kind=FaultKind.PROTOCOL) if tap is None else Begun(reply, tap, [])
-    if not 200 <= status < 300:  # noqa: PLR2004 - the class of success
-        body = await _collect(reply, end, MAX_ERROR, cut=True)
-        fault = worded.talk.read_error(status, reply.headers, body, now=time.time())
-        stand_in = worded.outgoing.otherwise
-        return (
-            fault if stand_in is None or fault.kind not in _REFUSALS else Whole(200, JSON_HEADERS, stand_in)
-        )
-    if order.stream:
+    if order.stream and 200 <= status < 300:  # noqa: PLR2004 - the class of success
         return await _Opening(order, leg, end=end, first=first).read(reply, worded)
-    body = await _collect(reply, end, MAX_REPLY, cut=False)
-    kind = media_type(reply.headers).decode("latin-1")
-    receipt = worded.talk.read_reply(worded.outgoing, body, kind)
-    return Whole(status, reply.headers if kind == JSON else (*JSON_HEADERS, *_others(reply.headers)), receipt)
+    return _read(worded, reply, await _collect(reply, end))
+
+
+def _read(worded: _Worded, reply: Reply, body: bytes) -> Outcome:
+    """Read an answer that is complete."""
+    status, headers = reply.status, reply.headers
+    if 200 <= status < 300:  # noqa: PLR2004 - the class of success
+        kind = media_type(headers).decode("latin-1")
+        receipt = worded.talk.read_reply(worded.outgoing, body, kind)
+        return Whole(status, headers if kind == JSON else (*JSON_HEADERS, *_others(headers)), receipt)
+    fault = worded.talk.read_error(status, headers, body[:MAX_ERROR], now=time.time())
+    stand_in = worded.outgoing.otherwise
+    if stand_in is None or fault.kind not in _REFUSALS:
+        return fault
+    return Whole(200, JSON_HEADERS, stand_in)
 
 
 def _others(headers: Iterable[Header]) -> Iterator[Header]:
@@ -305,14 +315,16 @@ def _speaks_for_itself(status: int) -> bool:
     return 200 <= status < 300 or (400 <= status < 500 and status not in {401, 403, 408, 429})  # noqa: PLR2004
 
 
-async def _collect(reply: Reply, deadline: float, limit: int, *, cut: bool) -> bytes:
-    """Read the body. Beyond ``limit`` it is cut off, or malformed."""
-    body = await reply.receive(deadline)
-    parts = [body]
-    size = len(body)
-    while body and size <= limit and (data := await reply.receive(deadline)):
+async def _collect(reply: Reply, deadline: float) -> bytes:
+    """Read the body. A successful answer that is too long is malformed, an error is read as far as is worth it."""
+    limit = MAX_REPLY if 200 <= reply.status < 300 else MAX_ERROR  # noqa: PLR2004 - the class of success
+    parts: list[bytes] = []
+    size = 0
+    while size <= limit and (data := await reply.receive(deadline)):
         parts.append(data)
         size += len(data)
-    if size > limit and not cut:
-        raise Malformed(f"more than {limit} bytes")
-    return body if len(parts) == 1 and size <= limit else b"".join(parts)[:limit]
+    if size > limit:
+        if limit is MAX_REPLY:
+            raise Malformed(f"more than {limit} bytes")
+        return b"".join(parts)[:limit]
+    return parts[0] if len(parts) == 1 else b"".join(parts)

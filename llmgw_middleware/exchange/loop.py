@@ -9,7 +9,7 @@ from llmgw_middleware.dialect.adjust import UNSAYABLE
 from llmgw_middleware.exchange.attempt import Begun, Outcome, Whole, attempt
 from llmgw_middleware.exchange.committed import Answers
 from llmgw_middleware.exchange.course import Course
-from llmgw_middleware.exchange.order import Order
+from llmgw_middleware.exchange.order import Leg, Order
 from llmgw_middleware.exchange.relay import Relay
 from llmgw_middleware.model.decision import Attempt
 from llmgw_middleware.model.fault import Fault
@@ -34,11 +34,19 @@ class Exchange:
         try:
             while True:
                 lease = course.lease()
+                began = self._clock()
+                leg, record = self._begin(order, course.target.name, lease, began)
+                outcome: Outcome | None = None
                 try:
-                    outcome = await self._attempt(order, course.target.name, lease)
+                    outcome = await attempt(
+                        order, leg, lease.key_index, transport=self._transport, began=began
+                    )
                 except UNSAYABLE as why:
+                    order.decision.attempts = order.decision.attempts[:-1]
                     course.unable(why, lease)
                     continue
+                finally:
+                    self._note(record, lease, outcome, began)
                 if not isinstance(outcome, Fault):
                     return self._answers.give(order, outcome, lease)
                 pause = course.failed(outcome, lease)
@@ -47,46 +55,32 @@ class Exchange:
         finally:
             course.note_skipped()
 
-    async def _attempt(self, order: Order, target: str, lease: Lease) -> Outcome:
-        """Make one try and keep its record. The lease lives on only in a stream that began."""
+    def _begin(self, order: Order, target: str, lease: Lease, began: float) -> tuple[Leg, Attempt]:
+        """Open the record of one try."""
         name = lease.endpoint.name
         leg = order.terms.legs[name]
-        decision, began = order.decision, self._clock()
-        record = Attempt(backend=name, target=target, started=began - order.began)
-        decision.attempts.append(record)
+        decision, record = order.decision, Attempt(backend=name, target=target, started=began - order.began)
+        decision.attempts += (record,)
         decision.backend, decision.target = name, target
         decision.model_sent = leg.upstream.backend.model_for(order.model)
-        outcome: Outcome | None = None
-        try:
-            outcome = await attempt(order, leg, lease.key_index, transport=self._transport, began=began)
-        except UNSAYABLE:
-            decision.attempts.pop()
-            raise
-        finally:
-            now = self._clock()
-            record.duration = now - began
-            _note(record, outcome)
-            _report(lease, outcome, record.duration, now)
-        return outcome
+        return leg, record
 
-
-def _note(record: Attempt, outcome: Outcome | None) -> None:
-    if isinstance(outcome, Whole):
-        record.outcome, record.status, record.asked = "served", outcome.status, outcome.asked
-    elif isinstance(outcome, Begun):
-        record.outcome, record.status = "served", outcome.reply.status
-        record.first_token = record.duration
-    elif outcome is None:
-        record.outcome = "cancelled"
-    else:
-        record.outcome, record.status = VERDICTS[outcome.kind].code, outcome.status
-
-
-def _report(lease: Lease, outcome: Outcome | None, duration: float, now: float) -> None:
-    """Tell the endpoint what came of its lease, and give it back unless a stream goes on with it."""
-    if isinstance(outcome, Fault):
-        lease.failed(outcome, now)
-    elif outcome is not None and not (isinstance(outcome, Whole) and not outcome.asked):
-        lease.succeeded(now, duration)
-    if not isinstance(outcome, Begun):
+    def _note(self, record: Attempt, lease: Lease, outcome: Outcome | None, began: float) -> None:
+        """Close it. The lease lives on only in a stream that began."""
+        now = self._clock()
+        record.duration = now - began
+        if isinstance(outcome, Whole):
+            record.outcome, record.status, record.asked = "served", outcome.status, outcome.asked
+            if outcome.asked:
+                lease.succeeded(now, record.duration)
+        elif isinstance(outcome, Begun):
+            record.outcome, record.status = "served", outcome.reply.status
+            record.first_token = record.duration
+            lease.succeeded(now, record.duration)
+            return
+        elif isinstance(outcome, Fault):
+            record.outcome, record.status = VERDICTS[outcome.kind].code, outcome.status
+            lease.failed(outcome, now)
+        else:
+            record.outcome = "cancelled"
         lease.release()

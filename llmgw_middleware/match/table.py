@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from operator import attrgetter
 
+import msgspec
+
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.match.conditions import Condition, accepted_methods, conditions_of, path_condition
 from llmgw_middleware.match.runs import Step, first, steps_of
@@ -36,8 +38,7 @@ class Miss:
         return self.condition.why(facts)
 
 
-@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
-class Selection:
+class Selection(msgspec.Struct, kw_only=True, gc=False):
     """What the table found.
 
     ``rules`` are all rules with reasons, filled for a trace only. ``allow`` are the methods with which a rule would have matched, if none does;

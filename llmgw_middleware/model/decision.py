@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from llmgw_middleware.model.identity import ANONYMOUS, Identity
 from llmgw_middleware.model.place import NOWHERE, Place
@@ -35,8 +37,7 @@ class SplitChoice:
     variant: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, kw_only=True, gc=False):
     """One try at one backend. ``outcome`` is ``served`` or the code of what went wrong; times are seconds.
 
     ``asked`` false: the answer was an estimate of the gateway's own, and no upstream had a part in it.
@@ -52,8 +53,7 @@ class Attempt:
     asked: bool = True
 
 
-@dataclass(slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, kw_only=True):
     """The record of one request, filled as it proceeds; doors, logs and the recorder read it.
 
     ``started`` is wall time (seconds since the epoch); durations are seconds. ``outcome``: ``served``, ``error``,
@@ -76,8 +76,8 @@ class Decision:
     model_sent: str | None = None
     model_served: str | None = None
     stream: bool = False
-    attempts: list[Attempt] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
+    attempts: tuple[Attempt, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     dropped: tuple[str, ...] = ()
     usage: Usage | None = None
     cost: float | None = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 MOST = 2**53
 """Tokens that are reckoned with: JSON has numbers beyond what a float holds, and callers and upstreams may send them."""
 
 
-@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
-class Usage:
+class Usage(msgspec.Struct, kw_only=True, gc=False):
     """Tokens as the upstream counted them, whatever its dialect.
 
     ``cached`` (read from a cache) and ``cache_write`` (written to one) are parts of ``input``, ``cache_write_hour`` (kept

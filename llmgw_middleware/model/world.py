@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from llmgw_middleware.model.identity import Identity
 
+Flag = Callable[[str, Identity], bool]
+"""Whether a feature flag is on for a caller."""
+
 
 def _off(name: str, identity: Identity) -> bool:  # noqa: ARG001 - whoever asks for whatever
     return False
@@ -18,7 +21,7 @@ class World:
 
     now: Callable[[], float] = float
     chance: Callable[[], float] = float
-    flag: Callable[[str, Identity], bool] = _off
+    flag: Flag = _off
 
 
 STILL = World()

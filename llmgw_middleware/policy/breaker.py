@@ -51,6 +51,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+import msgspec
+
 from llmgw_middleware.model.policy import BreakerRules
 from llmgw_middleware.policy.window import RollingWindow
 
@@ -82,7 +84,7 @@ class BreakerState(Enum):
 _CLOSED, _OPEN, _HALF_OPEN = BreakerState
 
 
-class Permit:
+class Permit(msgspec.Struct, gc=False, eq=False):
     """The right to one request, reported on once. Only its breaker writes to it.
 
     ``opening``: how often the breaker had opened when it was given. ``until``: when it may be given to another, in
@@ -90,13 +92,10 @@ class Permit:
     that holds that success.
     """
 
-    __slots__ = ("opening", "reported", "slot", "until")
-
-    def __init__(self, opening: int, until: float) -> None:
-        self.opening = opening
-        self.until = until
-        self.reported: bool | None = None
-        self.slot = _NO_SLOT
+    opening: int
+    until: float
+    reported: bool | None = None
+    slot: int = _NO_SLOT
 
     def __repr__(self) -> str:
         said = {None: "out", True: "a success", False: "over"}[self.reported]

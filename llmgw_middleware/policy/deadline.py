@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from llmgw_middleware.model.policy import Timeouts
 
 
-@dataclass(slots=True)  # made for every request: frozen would cost three times as much
-class Deadline:
+class Deadline(msgspec.Struct, gc=False):
     """The end of a request, over all its attempts, waiting included. ``at`` is on the clock that ``now`` is read from."""
 
     at: float

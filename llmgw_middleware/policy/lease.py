@@ -36,8 +36,7 @@ class Lease:
         self._trail = trail
         self._stand_ins = stand_ins
         self._held = True
-        self._first = endpoint.name not in trail.seen
-        trail.seen.add(endpoint.name)
+        self._first = trail.sent(endpoint.name)
         endpoint.condition.in_flight += 1
 
     def __repr__(self) -> str:
@@ -60,16 +59,14 @@ class Lease:
 
     def truncated(self, now: float) -> None:
         """Note that the stream, which had committed, did not reach its end."""
-        if self.endpoint.name not in self._trail.failed:
-            self._trail.failed.add(self.endpoint.name)
+        if self._trail.fail(self.endpoint.name):
             self.endpoint.condition.breaker.late_failure(self._permit, now)
 
     def failed(self, fault: Fault, now: float) -> None:
         """Note that the attempt failed, with what follows from it for breaker, key and trail. The lease stays held."""
         condition, verdict = self.endpoint.condition, VERDICTS[fault.kind]
         self._count(now)
-        if verdict.failure and self.endpoint.name not in self._trail.failed:
-            self._trail.failed.add(self.endpoint.name)
+        if verdict.failure and self._trail.fail(self.endpoint.name):
             condition.breaker.record(self._permit, ok=False, now=now)
         else:
             condition.breaker.release(self._permit)

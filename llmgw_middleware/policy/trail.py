@@ -18,18 +18,16 @@ class Trail:
     when their turn came, and why.
     """
 
-    __slots__ = ("_barred", "_tried", "begun", "error", "failed", "larger_than", "passed_over", "seen")
-
-    def __init__(self) -> None:
-        self._tried: set[str] = set()
-        self._barred: set[str] = set()
-        self.begun = False
-        """Whether anybody was asked or barred."""
-        self.seen: set[str] = set()
-        self.failed: set[str] = set()
-        self.larger_than: int | None = None
-        self.error: GatewayError | None = None
-        self.passed_over: list[tuple[str, str]] = []
+    # Names are few: a tuple finds them as soon as a set, and most requests never make one.
+    _tried: tuple[str, ...] = ()
+    _barred: tuple[str, ...] = ()
+    begun = False
+    """Whether anybody was asked or barred."""
+    seen: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    larger_than: int | None = None
+    error: GatewayError | None = None
+    passed_over: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         return f"<Trail [tried {sorted(self._tried)}, barred {sorted(self._barred)}]>"
@@ -38,31 +36,45 @@ class Trail:
         return name in self._tried or name in self._barred
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._tried | self._barred)
+        return iter({*self._tried, *self._barred})
 
     def __len__(self) -> int:
-        return len(self._tried | self._barred)
+        return len({*self._tried, *self._barred})
 
     def add(self, name: str) -> None:
         """Note that ``name`` is asked in this round."""
         self.begun = True
-        self._tried.add(name)
+        self._tried += (name,)
+
+    def sent(self, name: str) -> bool:
+        """Note that ``name`` is sent an attempt; return whether it is the first."""
+        first = name not in self.seen
+        if first:
+            self.seen += (name,)
+        return first
+
+    def fail(self, name: str) -> bool:
+        """Note that ``name`` failed; return whether it is for the first time."""
+        first = name not in self.failed
+        if first:
+            self.failed += (name,)
+        return first
 
     def note(self, name: str, why: str) -> None:
         """Note that ``name`` was passed over."""
         if (name, why) not in self.passed_over:
-            self.passed_over.append((name, why))
+            self.passed_over += ((name, why),)
 
     def bar(self, name: str) -> None:
         """Never ask ``name`` again for this request."""
         self.begun = True
-        self._barred.add(name)
+        self._barred += (name,)
 
     def further_round(self) -> None:
         """Let those be asked again that are not barred."""
-        self._tried.clear()
+        self._tried = ()
 
     def leave(self) -> None:
         """Be done with the target: a later one does not ask its members again."""
-        self._barred |= self._tried
-        self._tried.clear()
+        self._barred += self._tried
+        self._tried = ()

@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from llmgw_middleware.transport.port import Call, NoCredential
 from llmgw_middleware.transport.sigv4 import AwsKey, signed

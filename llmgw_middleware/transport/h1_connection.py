@@ -156,8 +156,12 @@ class Connection(asyncio.BufferedProtocol):
 
     async def secured(self) -> None:
         """Wait until the TLS handshake is over, if there is one. Raises Unreachable."""
-        while self._tls is not None and not self._tls.ready:
-            await self._change(math.inf)
+        try:
+            while self._tls is not None and not self._tls.ready:
+                await self.change(math.inf)
+        except asyncio.CancelledError:
+            self.leave()
+            raise
 
     def ask(self, answer: Answer, head: bytes, body: bytes, *, write: float) -> None:
         """Send a request. ``write``: seconds without progress after which waiting for its answer fails with Reset."""
@@ -165,24 +169,31 @@ class Connection(asyncio.BufferedProtocol):
         if self._outbox.send(head, body):
             self._outbox.watch(self._loop.time(), write)
 
-    async def headers(self, answer: Answer, deadline: float) -> None:
-        """Wait until the answer's headers are there. Raises Reset, Malformed or TimeoutError."""
-        while not answer.status:
-            await self._change(deadline)
-        if self._outbox.watched:
-            self._outbox.unwatch()
-
-    async def body(self, answer: Answer, deadline: float) -> bytes:
-        """Return what has come of the body, waiting for it; ``b""`` at its end. Raises as ``headers`` does."""
-        while not answer.buffered:
-            if answer.whole:
-                return b""
-            await self._change(deadline)
+    def take(self, answer: Answer) -> bytes:
+        """Return what has come of the body."""
         data = answer.take()
         if self._paused and self._wire is not None:
             self._paused = False
             self._wire.resume_reading()
         return data
+
+    def change(self, until: float) -> asyncio.Future[None]:
+        """Return what is done when something happened that who waits should look at; one waits at a time.
+
+        Waiting for it raises TimeoutError at ``until``. Who is cancelled meanwhile has to ``leave``. Raises why the connection
+        was given up.
+        """
+        if self.fault is not None:
+            raise type(self.fault)(
+                *self.fault.args
+            )  # anew, as each raising adds to what an error says of its way
+        if self._waiter is not None:
+            raise RuntimeError("two callers wait for one answer")
+        waiter = self._waiter = self._loop.create_future()
+        self._until = until
+        if self._timer is None or self._ring_at > until or self._outbox.watched:
+            self._arm()
+        return waiter
 
     @property
     def stale(self) -> bool:
@@ -211,6 +222,10 @@ class Connection(asyncio.BufferedProtocol):
             return True
         self.close()
         return False
+
+    def leave(self) -> None:
+        """Give it up because whoever waits is cancelled: what comes now is nobody's."""
+        self.close(Reset("whoever waited for it left"))
 
     def close(self, fault: TransportError | None = None) -> None:
         """Give it up, at once. Idempotent; the first ``fault`` is what who waits is told."""
@@ -241,6 +256,7 @@ class Connection(asyncio.BufferedProtocol):
         if answer.surplus:
             self.close(Malformed("bytes stand behind the answer's end"))
         elif answer.status:
+            self._outbox.watched = False
             if answer.buffered > FULL and not self._paused and self._wire is not None:
                 self._paused = True
                 self._wire.pause_reading()
@@ -295,29 +311,10 @@ class Connection(asyncio.BufferedProtocol):
 
     # Waiting.
 
-    async def _change(self, until: float) -> None:
-        """Wait until something happened that who waits should look at. Raises TimeoutError at ``until``, or the fault."""
-        if self.fault is not None:
-            raise type(self.fault)(
-                *self.fault.args
-            )  # anew, as each raising adds to what an error says of its way
-        if self._waiter is not None:
-            raise RuntimeError("two callers wait for one answer")
-        waiter = self._waiter = self._loop.create_future()
-        self._until = until
-        if self._timer is None or self._ring_at > until or self._outbox.watched:
-            self._arm()
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            self.close(Reset("whoever waited for it left"))
-            raise
-        finally:
-            self._waiter = None
-
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _arm(self) -> None:
         """See that the timer rings in time. One that rings too early costs less than one that is set for each wait."""
@@ -340,6 +337,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._outbox.watched and self._outbox.stalled(now):
             self.close(Reset(f"sending made no progress for {self._outbox.limit:g} s"))
         elif now >= self._until:
+            self._waiter = None
             waiter.set_exception(TimeoutError("nothing came before the deadline"))
         else:
             self._arm()

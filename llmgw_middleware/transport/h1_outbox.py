@@ -16,7 +16,7 @@ LOOKS = 4
 class Outbox:
     """Writes requests to ``wire``, sealed by ``tls`` if there is one. Without a wire nothing is written."""
 
-    __slots__ = ("_body", "_choked", "_left", "_stalls_at", "_tls", "limit", "look_at", "wire")
+    __slots__ = ("_body", "_choked", "_left", "_stalls_at", "_tls", "limit", "look_at", "watched", "wire")
 
     def __init__(self, tls: Tls | None) -> None:
         self._tls = tls
@@ -29,16 +29,13 @@ class Outbox:
         """Seconds without progress after which sending is stalled."""
         self.look_at = 0.0
         """The loop's time of the next look."""
+        self.watched = False
+        """Whether it is looked: something was left at the last look, and no answer has come."""
 
     @property
     def left(self) -> int:
         """Bytes that the kernel has not taken yet."""
         return len(self._body) + (0 if self.wire is None else self.wire.get_write_buffer_size())
-
-    @property
-    def watched(self) -> bool:
-        """Whether something was left at the last look."""
-        return self._left > 0
 
     def send(self, head: bytes, body: bytes) -> bool:
         """Send a request; return whether the kernel has not taken all of it. Raises Reset if TLS does not take it."""
@@ -77,23 +74,20 @@ class Outbox:
     def drop(self) -> None:
         """Send no more at all."""
         self._body = memoryview(b"")
-        self._left = 0
+        self.watched = False
 
     def watch(self, now: float, limit: float) -> None:
         """Begin to look for progress."""
         self._left, self.limit = self.left, limit
+        self.watched = self._left > 0
         self._stalls_at, self.look_at = now + limit, now + limit / LOOKS
-
-    def unwatch(self) -> None:
-        """Look no longer."""
-        self._left = 0
 
     def stalled(self, now: float) -> bool:
         """Look whether there was progress. The wire's own buffer counts, so the last bytes are watched too."""
         left = self.left
         if left < self._left:
             self._stalls_at = now + self.limit
-        self._left, self.look_at = left, now + self.limit / LOOKS
+        self._left, self.look_at, self.watched = left, now + self.limit / LOOKS, left > 0
         return left > 0 and now >= self._stalls_at
 
     def _more(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from llmgw_middleware.model.http import Header
 from llmgw_middleware.transport.coding import Inflater, inflater_for
 from llmgw_middleware.transport.h1_connection import Connection
@@ -40,32 +42,54 @@ class H1Reply:
         )
         """Lower-case names, without those of the connection and without content-encoding."""
 
+    def whole(self) -> bytes | None:
+        """Return all of the body if it is here already, else None. See ``Reply``."""
+        answer = self._answer
+        if self._inflater is not None or self._connection is None or not answer.whole:
+            return None
+        data = self._connection.take(answer)
+        self._note_end()
+        return data
+
     async def receive(self, deadline: float) -> bytes:
         """Return the next bytes of the body, or ``b""`` at its end. See ``Reply``."""
         if self._fault is not None:
             raise type(self._fault)(*self._fault.args)
-        if self._ended and self._inflater is None:
-            return b""
         try:
             if self._inflater is not None:
                 return await self._inflated(self._inflater, deadline)
-            data = await self._open().body(self._answer, deadline)
+            answer = self._answer
+            if self._ended:
+                return b""
+            connection = self._open()
+            while not (answer.buffered or answer.whole):
+                await connection.change(deadline)
+            data = connection.take(answer)
         except TransportError as fault:
             self._fault = fault
             raise
-        if self._answer.complete:
+        except asyncio.CancelledError:
+            if self._connection is not None:
+                self._connection.leave()
+            raise
+        if answer.complete:
             self._note_end()
         return data
 
     async def _inflated(self, inflater: Inflater, deadline: float) -> bytes:
         while not (plain := inflater.take()):
-            coded = b"" if self._ended else await self._open().body(self._answer, deadline)
+            coded = b"" if self._ended else await self._coded(self._open(), deadline)
             self._note_end()
             if not coded:
                 inflater.finish()
                 return b""
             inflater.feed(coded)
         return plain
+
+    async def _coded(self, connection: Connection, deadline: float) -> bytes:
+        while not (self._answer.buffered or self._answer.whole):
+            await connection.change(deadline)
+        return connection.take(self._answer)
 
     def _open(self) -> Connection:
         if self._connection is None:

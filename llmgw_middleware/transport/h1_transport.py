@@ -72,7 +72,8 @@ class H1Transport:
             answer = Answer(bodiless=call.method == "HEAD")
             try:
                 connection.ask(answer, head, call.body, write=timeouts.write or 0.0)
-                await connection.headers(answer, deadline)
+                while not answer.status:
+                    await connection.change(deadline)
                 return H1Reply(answer, connection, pool, idle=timeouts.idle or 0.0)
             except BaseException as error:
                 connection.close()

@@ -62,6 +62,9 @@ class HttpxReply:
         self.headers: tuple[Header, ...] = tuple(line for line in end_to_end(raw) if line[0] not in coded)
         """Lower-case names, without those of the connection and without content-encoding."""
 
+    def whole(self) -> None:
+        """Return None: httpx gives a body piece by piece. See ``Reply``."""
+
     async def receive(self, deadline: float) -> bytes:
         """Return the next bytes of the body, or ``b""`` at its end. See ``Reply``."""
         if self._inflater is None:

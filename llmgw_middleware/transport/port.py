@@ -6,8 +6,9 @@ passed", never a broken connection.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from llmgw_middleware.model.http import Header
 from llmgw_middleware.model.policy import Timeouts
@@ -36,8 +37,7 @@ class Malformed(TransportError):
     """The answer is not HTTP: framing, lengths, chunks, too many or too long headers, bytes missing from the body."""
 
 
-@dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much
-class Call:
+class Call(msgspec.Struct, kw_only=True, gc=False):
     """A request to an upstream. Header names are lower case; ``host`` and ``content-length`` are the transport's."""
 
     method: str
@@ -57,6 +57,13 @@ class Reply(Protocol):
     @property
     def headers(self) -> tuple[Header, ...]:
         """Lower-case names; hop-by-hop headers are already gone."""
+        ...
+
+    def whole(self) -> bytes | None:
+        """Return all of the body if it is here already, and let go of the connection; else None, and nothing is done.
+
+        What has been received before is not part of it.
+        """
         ...
 
     async def receive(self, deadline: float) -> bytes:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import quote, unquote, urlsplit
+
+from msgspec.structs import replace
 
 from llmgw_middleware.model.http import Header
 from llmgw_middleware.transport.port import Call

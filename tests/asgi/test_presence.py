@@ -3,9 +3,13 @@ import asyncio
 import pytest
 
 from llmgw_middleware.asgi import presence as presence_module
-from llmgw_middleware.asgi.presence import Presence
+from llmgw_middleware.asgi.presence import Lookout, Presence
 
 GONE = {"type": "http.disconnect"}
+
+
+def looking():
+    return Lookout(asyncio.get_running_loop())
 
 
 class Line:
@@ -24,14 +28,14 @@ class Line:
 
 async def test_work_that_ends_first_is_undisturbed():
     line = Line()
-    async with Presence(line.receive) as presence:
+    async with Presence(line.receive, looking()) as presence:
         result = await asyncio.sleep(0, "done")
     assert (result, presence.left, repr(presence)) == ("done", False, "<Presence here>")
 
 
 async def test_a_caller_who_leaves_cancels_the_work_and_nothing_beyond_it():
     line = Line()
-    async with Presence(line.receive) as presence:
+    async with Presence(line.receive, looking()) as presence:
         line.left.set()
         await asyncio.Event().wait()
     assert presence.left
@@ -42,7 +46,7 @@ async def test_a_caller_who_leaves_cancels_the_work_and_nothing_beyond_it():
 
 async def test_work_that_swallows_the_cancellation_leaves_no_trace_of_it():
     line = Line()
-    async with Presence(line.receive) as presence:
+    async with Presence(line.receive, looking()) as presence:
         line.left.set()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.Event().wait()
@@ -62,7 +66,7 @@ async def test_an_error_of_the_work_goes_on_also_when_the_caller_left():
             raise LookupError("while cleaning up")
 
     with pytest.raises(LookupError):
-        async with Presence(line.receive):
+        async with Presence(line.receive, looking()):
             await work()
 
 
@@ -70,7 +74,7 @@ async def test_a_cancellation_from_outside_and_a_caller_who_left_at_once_is_the_
     line, inside = Line(), asyncio.Event()
 
     async def work():
-        async with Presence(line.receive):
+        async with Presence(line.receive, looking()):
             inside.set()
             await asyncio.Event().wait()
 
@@ -87,7 +91,7 @@ async def test_a_server_that_fails_to_tell_is_heard(monkeypatch):
     line = Line(fails=RuntimeError("receive is broken"))
 
     async def work():
-        async with Presence(line.receive):
+        async with Presence(line.receive, looking()):
             line.left.set()
             for _ in range(5):
                 await asyncio.sleep(0)
@@ -102,7 +106,7 @@ async def test_messages_that_are_no_farewell_are_passed_over():
     async def receive():
         return messages.pop(0)
 
-    async with Presence(receive) as presence:
+    async with Presence(receive, looking()) as presence:
         await asyncio.Event().wait()
     assert presence.left
 
@@ -111,14 +115,16 @@ def test_it_needs_a_task():
     async def receive():
         return GONE
 
-    entering = Presence(receive).__aenter__()
+    loop = asyncio.new_event_loop()
+    entering = Presence(receive, Lookout(loop)).__aenter__()
     with pytest.raises(RuntimeError):
         entering.send(None)
+    loop.close()
 
 
 async def test_what_is_done_at_once_needs_no_watch():
     line = Line()
     before = asyncio.all_tasks()
-    async with Presence(line.receive) as presence:
+    async with Presence(line.receive, looking()) as presence:
         assert asyncio.all_tasks() == before
     assert presence.left is False

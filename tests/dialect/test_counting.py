@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmgw_middleware.dialect.port import Asked, Conversation, MalformedReply, Operation, Outgoing
@@ -111,7 +111,9 @@ def test_only_who_serves_responses_is_asked(backend, asks):
 def test_an_estimate_stands_ready_and_is_marked():
     receipt = outgoing(counting()).otherwise
     assert receipt is not None
-    assert receipt == replace(receipt, body=b'{"input_tokens":7}', headers=((b"x-llmgw-estimated", b"true"),))
+    assert receipt == msgspec.structs.replace(
+        receipt, body=b'{"input_tokens":7}', headers=((b"x-llmgw-estimated", b"true"),)
+    )
 
 
 def test_the_number_is_told_in_anthropics_words():

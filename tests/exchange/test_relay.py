@@ -31,6 +31,9 @@ class ScriptedReply:
         self.said = list(said)
         self.closed = 0
 
+    def whole(self) -> bytes | None:
+        return None
+
     async def receive(self, deadline: float) -> bytes:
         if not self.said:
             await asyncio.get_running_loop().create_future()

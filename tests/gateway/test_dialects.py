@@ -246,7 +246,7 @@ async def test_what_a_backend_cannot_be_told_is_refused_before_anything_is_sent(
     error = error_of(response)
     assert (response.status, error["code"], error["param"]) == (400, "unsupported_parameter", "seed")
     assert response.decision is not None
-    assert response.decision.attempts == []
+    assert response.decision.attempts == ()
 
 
 @pytest.mark.parametrize("place", ["route", "backend"])

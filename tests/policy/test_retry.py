@@ -338,7 +338,7 @@ def test_of_several_targets_that_cannot_be_asked_the_soonest_is_told():
 
 def test_what_a_backend_answered_comes_before_what_kept_others_from_being_asked():
     trail = Trail()
-    trail.seen.add("a")
+    trail.sent("a")
     first = RetryMachine(RULES, fallback=True, has_next_target=True, trail=trail)
     record(first, K.QUOTA)
     last = RetryMachine(RULES, fallback=True, has_next_target=False, trail=trail)

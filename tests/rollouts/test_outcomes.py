@@ -8,9 +8,9 @@ from llmgw_middleware.rollouts.outcomes import outcome_of
 
 def decided(*attempts: tuple[str, str], **more) -> Decision:
     found = Decision(request_id="r", started=0.0, outcome="served", duration=2.0, **more)
-    found.attempts = [
+    found.attempts = tuple(
         Attempt(backend=target, target=target, started=0.0, outcome=o) for target, o in attempts
-    ]
+    )
     return found
 
 

@@ -67,7 +67,7 @@ def finished(
         decision = Decision(request_id=f"{request_id}-{number}", started=0.0, duration=1.0, outcome="served")
         decision.identity = Identity(id=user)
         decision.split = SplitChoice(name=trial, key=user or None, bucket=0, chosen=target, variant=side)
-        decision.attempts = [Attempt(backend=target, target=target, started=0.0, outcome=outcome)]
+        decision.attempts = (Attempt(backend=target, target=target, started=0.0, outcome=outcome),)
         trials.finished(decision)
 
 

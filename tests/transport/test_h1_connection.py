@@ -12,7 +12,7 @@ from llmgw_middleware.transport.h1_connection import FULL, READ, Connection
 from llmgw_middleware.transport.h1_outbox import PIECE
 from llmgw_middleware.transport.h1_parser import Answer
 from llmgw_middleware.transport.port import Malformed, Unreachable
-from tests.transport.wire import Wire, wired
+from tests.transport.wire import Wire, body_of, headers_of, wired
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH = OK + b"content-length: 3\r\n\r\n"
@@ -43,7 +43,7 @@ async def served() -> tuple[Connection, Wire]:
     """A connection that served once and rests."""
     connection, wire, answer = asked()
     wire.arrives(LENGTH + b"abc")
-    assert await connection.body(answer, soon()) == b"abc"
+    assert await body_of(connection, answer, soon()) == b"abc"
     assert connection.rest()
     return connection, wire
 
@@ -66,7 +66,7 @@ async def test_a_connection_serves_again():
     connection, wire = await served()
     answer = ask_again(connection)
     wire.arrives(b"HTTP/1.1 204 No\r\n\r\n")
-    await connection.headers(answer, soon())
+    await headers_of(connection, answer, soon())
     assert (answer.status, connection.rest(), connection.served) == (204, True, 2)
 
 
@@ -81,7 +81,7 @@ UNFIT = {
 async def test_a_connection_does_not_rest_if(wire_bytes: bytes):
     connection, wire, answer = asked()
     wire.arrives(wire_bytes)
-    await connection.headers(answer, soon())
+    await headers_of(connection, answer, soon())
     assert not connection.rest()
     assert connection.closed
     assert wire.ended
@@ -131,7 +131,7 @@ async def test_a_used_connection_that_ends_before_a_byte_is_stale(error: Excepti
     answer = ask_again(connection)
     wire.breaks(error)
     with pytest.raises(port.Reset):
-        await connection.headers(answer, soon())
+        await headers_of(connection, answer, soon())
     assert connection.stale
 
 
@@ -163,7 +163,7 @@ async def test_a_used_connection_that_takes_nothing_is_not_stale():
     answer = Answer()
     connection.ask(answer, HEAD, b"", write=0.01)
     with pytest.raises(port.Reset, match=r"no progress for 0\.01 s"):
-        await connection.headers(answer, soon())
+        await headers_of(connection, answer, soon())
     assert not connection.stale
 
 
@@ -173,30 +173,30 @@ async def test_a_used_connection_that_takes_nothing_is_not_stale():
 async def test_what_is_there_is_given_even_after_the_deadline():
     connection, wire, answer = asked()
     wire.arrives(LENGTH + b"a")
-    assert await connection.body(answer, soon(-1)) == b"a"
+    assert await body_of(connection, answer, soon(-1)) == b"a"
     with pytest.raises(TimeoutError):
-        await connection.body(answer, soon(-1))
+        await body_of(connection, answer, soon(-1))
     wire.arrives(b"bc")
-    assert [await connection.body(answer, soon(-1)) for _ in range(2)] == [b"bc", b""]
+    assert [await body_of(connection, answer, soon(-1)) for _ in range(2)] == [b"bc", b""]
 
 
 async def test_leaving_closes_it_and_tells_the_next_why():
     connection, wire, answer = asked()
-    task = asyncio.create_task(connection.headers(answer, soon()))
+    task = asyncio.create_task(headers_of(connection, answer, soon()))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait((task,))
     assert (task.cancelled(), wire.ended) == (True, "aborted")
     with pytest.raises(port.Reset, match="left"):
-        await connection.body(answer, soon())
+        await body_of(connection, answer, soon())
 
 
 async def test_two_cannot_wait_for_one_answer():
     connection, _, answer = asked()
-    task = asyncio.create_task(connection.headers(answer, soon()))
+    task = asyncio.create_task(headers_of(connection, answer, soon()))
     await asyncio.sleep(0)
     with pytest.raises(RuntimeError, match="two callers"):
-        await connection.body(answer, soon())
+        await body_of(connection, answer, soon())
     connection.close()
     with pytest.raises(port.Reset):
         await task
@@ -215,33 +215,33 @@ async def test_a_timer_is_not_set_for_each_wait(monkeypatch: pytest.MonkeyPatch)
     wire.arrives(CHUNKED)
     for _ in range(100):
         loop.call_soon(wire.arrives, b"1\r\na\r\n")
-        assert await connection.body(answer, soon(60.0)) == b"a"
+        assert await body_of(connection, answer, soon(60.0)) == b"a"
     assert len(timers) == 1
 
 
 async def test_a_nearer_deadline_than_the_last_one_holds():
     connection, wire, answer = asked()
     asyncio.get_running_loop().call_soon(wire.arrives, LENGTH + b"a")
-    assert await connection.body(answer, soon(3600)) == b"a"
+    assert await body_of(connection, answer, soon(3600)) == b"a"
     with pytest.raises(TimeoutError):
-        await connection.body(answer, soon(0.01))
+        await body_of(connection, answer, soon(0.01))
 
 
 async def test_a_later_deadline_than_the_last_one_holds():
     connection, wire, answer = asked()
     wire.arrives(LENGTH)
     with pytest.raises(TimeoutError):
-        await connection.body(answer, soon(0.01))
+        await body_of(connection, answer, soon(0.01))
     loop = asyncio.get_running_loop()
     loop.call_later(0.05, wire.arrives, b"abc")
-    assert await connection.body(answer, soon(5.0)) == b"abc"
+    assert await body_of(connection, answer, soon(5.0)) == b"abc"
 
 
 async def test_a_closed_connection_has_no_timer():
     connection, wire, answer = asked()
     asyncio.get_running_loop().call_soon(wire.breaks)
     with pytest.raises(port.Reset):
-        await connection.headers(answer, soon(3600))
+        await headers_of(connection, answer, soon(3600))
     assert connection._timer is None
 
 
@@ -270,7 +270,7 @@ async def test_sending_without_progress_is_given_up():
     answer = Answer()
     connection.ask(answer, HEAD, bytes(10 * PIECE), write=0.01)
     with pytest.raises(port.Reset, match="no progress"):
-        await connection.headers(answer, soon())
+        await headers_of(connection, answer, soon())
     assert wire.ended == "aborted"
 
 
@@ -289,7 +289,7 @@ async def test_sending_with_progress_is_not_given_up():
     answer = Answer()
     connection.ask(answer, HEAD, b"", write=0.1)
     take_some()
-    await connection.headers(answer, soon())  # which took twice the write timeout
+    await headers_of(connection, answer, soon())  # which took twice the write timeout
     assert answer.status == 200
 
 
@@ -299,9 +299,9 @@ async def test_an_answer_in_time_ends_the_watch_over_sending():
     answer = Answer()
     connection.ask(answer, HEAD, b"", write=0.01)
     wire.arrives(LENGTH)
-    await connection.headers(answer, soon())
+    await headers_of(connection, answer, soon())
     with pytest.raises(TimeoutError):
-        await connection.body(answer, soon(0.05))
+        await body_of(connection, answer, soon(0.05))
 
 
 async def test_a_closed_connection_sends_no_more():
@@ -322,7 +322,7 @@ async def test_an_upstream_is_not_read_beyond_what_may_lie_about():
     while wire.reading:
         wire.arrives(bytes(READ))
     assert FULL < answer.buffered <= FULL + READ <= 256 * 1024
-    assert len(await connection.body(answer, soon())) == FULL + READ
+    assert len(await body_of(connection, answer, soon())) == FULL + READ
     assert wire.reading
 
 
@@ -331,7 +331,7 @@ async def test_an_end_is_seen_when_what_lay_about_is_taken():
     size = FULL + 10
     wire.arrives(OK + b"content-length: %d\r\n\r\n" % size + bytes(size))
     assert (wire.reading, answer.complete) == (False, True)
-    assert len(await connection.body(answer, soon())) == size
+    assert len(await body_of(connection, answer, soon())) == size
     assert (wire.reading, connection.rest()) == (True, True)
 
 
@@ -342,10 +342,10 @@ async def test_what_came_before_a_breach_is_given_first():
     connection, wire, answer = asked()
     wire.arrives(CHUNKED + b"1\r\na\r\nxyz\r\n")
     assert wire.ended == "aborted"
-    assert await connection.body(answer, soon()) == b"a"
+    assert await body_of(connection, answer, soon()) == b"a"
     for _ in range(2):
         with pytest.raises(Malformed):
-            await connection.body(answer, soon())
+            await body_of(connection, answer, soon())
 
 
 BEHIND = {
@@ -360,25 +360,25 @@ async def test_an_answer_with_bytes_behind_its_end_does_not_end_well(whole: byte
     connection, wire, answer = asked()
     for part in [whole + b"\r\n"] if together else [whole, b"\r\n"]:
         wire.arrives(part)
-    assert await connection.body(answer, soon()) == b"abc"
+    assert await body_of(connection, answer, soon()) == b"abc"
     with pytest.raises(Malformed, match="behind the answer's end"):
-        await connection.body(answer, soon())
+        await body_of(connection, answer, soon())
     assert not connection.rest()
 
 
 async def test_an_answer_without_a_body_does_not_end_well_with_one():
     connection, wire, answer = asked()
     wire.arrives(b"HTTP/1.1 204 No Content\r\n\r\nabc")
-    await connection.headers(answer, soon())
+    await headers_of(connection, answer, soon())
     with pytest.raises(Malformed, match="behind the answer's end"):
-        await connection.body(answer, soon())
+        await body_of(connection, answer, soon())
 
 
 async def test_a_whole_answer_is_given_though_the_connection_ended():
     connection, wire, answer = asked()
     wire.arrives(LENGTH + b"abc")
     wire.breaks(ConnectionResetError("x"))
-    assert [await connection.body(answer, soon()) for _ in range(2)] == [b"abc", b""]
+    assert [await body_of(connection, answer, soon()) for _ in range(2)] == [b"abc", b""]
     assert not connection.rest()
 
 
@@ -386,16 +386,16 @@ async def test_a_reset_amid_a_body_says_so():
     connection, wire, answer = asked()
     wire.arrives(LENGTH + b"a")
     wire.breaks(ConnectionResetError("peer"))
-    assert await connection.body(answer, soon()) == b"a"
+    assert await body_of(connection, answer, soon()) == b"a"
     with pytest.raises(port.Reset, match="ConnectionResetError: peer"):
-        await connection.body(answer, soon())
+        await body_of(connection, answer, soon())
 
 
 async def test_who_waits_is_told_that_it_broke():
     connection, wire, answer = asked()
     asyncio.get_running_loop().call_soon(wire.breaks)
     with pytest.raises(port.Reset):
-        await connection.headers(answer, soon())
+        await headers_of(connection, answer, soon())
 
 
 async def test_closing_is_told_once_and_the_first_reason_stays():
@@ -406,7 +406,7 @@ async def test_closing_is_told_once_and_the_first_reason_stays():
     connection.close(Unreachable("second"))
     assert told == [connection]
     with pytest.raises(Malformed, match="first"):
-        await connection.headers(answer, soon())
+        await headers_of(connection, answer, soon())
 
 
 async def test_a_connection_given_up_before_it_is_made_ends_when_it_is():

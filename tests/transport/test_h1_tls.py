@@ -21,7 +21,7 @@ from llmgw_middleware.transport.h1_tls import Tls, client_context
 from llmgw_middleware.transport.h1_transport import H1Transport
 from llmgw_middleware.transport.port import Call, Malformed, Unreachable
 from tests.transport.authority import OPENSSL, Authority, Certificate
-from tests.transport.wire import Wire, wired
+from tests.transport.wire import Wire, body_of, wired
 
 pytestmark = pytest.mark.skipif(
     OPENSSL is None, reason="the openssl command, which makes certificates, is not installed"
@@ -314,7 +314,7 @@ async def test_a_request_is_sealed_and_its_answer_opened(secured: tuple[Connecti
     answer = ask(connection)
     assert peer.hears(bytes(wire.sent)) == b"GET / HTTP/1.1\r\n\r\n"
     wire.arrives(peer.says(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na"))
-    assert await connection.body(answer, later()) == b"a"
+    assert await body_of(connection, answer, later()) == b"a"
     assert connection.rest()
 
 
@@ -322,7 +322,7 @@ async def test_a_body_until_the_end_is_whole_with_a_farewell(secured: tuple[Conn
     connection, wire, peer = secured
     answer = ask(connection)
     wire.arrives(peer.says(UNTIL_END) + peer.leaves())
-    assert [await connection.body(answer, later()) for _ in range(2)] == [b"abc", b""]
+    assert [await body_of(connection, answer, later()) for _ in range(2)] == [b"abc", b""]
 
 
 async def test_a_body_until_the_end_is_not_whole_without_a_farewell(secured: tuple[Connection, Wire, Peer]):
@@ -330,9 +330,9 @@ async def test_a_body_until_the_end_is_not_whole_without_a_farewell(secured: tup
     answer = ask(connection)
     wire.arrives(peer.says(UNTIL_END))
     wire.breaks()
-    assert await connection.body(answer, later()) == b"abc"
+    assert await body_of(connection, answer, later()) == b"abc"
     with pytest.raises(Malformed, match="TLS was cut"):
-        await connection.body(answer, later())
+        await body_of(connection, answer, later())
 
 
 async def test_a_farewell_while_it_rests_ends_it(secured: tuple[Connection, Wire, Peer]):
@@ -357,9 +357,9 @@ async def test_a_broken_record_amid_a_body_is_a_reset(secured: tuple[Connection,
     answer = ask(connection)
     wire.arrives(peer.says(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\na"))
     wire.arrives(b"garbage that is no record")
-    assert await connection.body(answer, later()) == b"a"
+    assert await body_of(connection, answer, later()) == b"a"
     with pytest.raises(port.Reset, match="TLS"):
-        await connection.body(answer, later())
+        await body_of(connection, answer, later())
 
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError("x")], ids=["closed", "reset"])

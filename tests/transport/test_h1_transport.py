@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmgw_middleware.model.policy import DEFAULT_TIMEOUTS
@@ -441,7 +442,7 @@ UNSAYABLE = {
 @pytest.mark.parametrize("call", UNSAYABLE.values(), ids=UNSAYABLE.keys())
 async def test_what_http_cannot_carry_never_reaches_the_upstream(upstream: ScriptedUpstream, call: Call):
     transport = H1Transport()
-    call = replace(call, url=call.url.replace("URL", upstream.url))
+    call = msgspec.structs.replace(call, url=call.url.replace("URL", upstream.url))
     with pytest.raises(ValueError, match="cannot carry"):
         await transport.send(call, timeouts=DEFAULT_TIMEOUTS, deadline=later())
     await transport.aclose()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmgw_middleware.transport.h1_connection import READ, Connection
+from llmgw_middleware.transport.h1_parser import Answer
 from llmgw_middleware.transport.h1_tls import Tls
 
 
@@ -91,3 +92,23 @@ def wired(tls: Tls | None = None) -> tuple[Connection, Wire]:
     wire = Wire(connection)
     connection.connection_made(wire)
     return connection, wire
+
+
+async def headers_of(connection: Connection, answer: Answer, until: float) -> None:
+    """Wait for an answer's head as a caller does: who is cancelled closes the connection."""
+    await _waited(connection, until, lambda: answer.status > 0)
+
+
+async def body_of(connection: Connection, answer: Answer, until: float) -> bytes:
+    """Return what comes next of an answer's body, ``b""`` at its end."""
+    await _waited(connection, until, lambda: answer.buffered > 0 or answer.whole)
+    return connection.take(answer)
+
+
+async def _waited(connection: Connection, until: float, there: Callable[[], bool]) -> None:
+    try:
+        while not there():
+            await connection.change(until)
+    except asyncio.CancelledError:
+        connection.leave()
+        raise
