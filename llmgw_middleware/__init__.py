@@ -16,7 +16,7 @@ _HOMES = {
     "BadRequest": "errors",
     "ConfigError": "errors",
     "Decision": "model.decision",
-    "Extensions": "build",
+    "Extensions": "extensions",
     "Forbidden": "errors",
     "Gateway": "gateway",
     "GatewayError": "errors",

@@ -1,5 +1,4 @@
 from llmgw_middleware.asgi import LLMGatewayMiddleware as LLMGatewayMiddleware
-from llmgw_middleware.build import Extensions as Extensions
 from llmgw_middleware.build import build_gateway as build_gateway
 from llmgw_middleware.config.settings import ProcessSettings as ProcessSettings
 from llmgw_middleware.entry import Handle as Handle
@@ -9,6 +8,7 @@ from llmgw_middleware.errors import BadRequest as BadRequest
 from llmgw_middleware.errors import ConfigError as ConfigError
 from llmgw_middleware.errors import Forbidden as Forbidden
 from llmgw_middleware.errors import GatewayError as GatewayError
+from llmgw_middleware.extensions import Extensions as Extensions
 from llmgw_middleware.gateway import Gateway as Gateway
 from llmgw_middleware.model.decision import Decision as Decision
 from llmgw_middleware.model.http import HostRequest as HostRequest

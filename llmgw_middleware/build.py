@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from llmgw_middleware.choice import Chooser
 from llmgw_middleware.config.load import load
 from llmgw_middleware.config.settings import ProcessSettings
 from llmgw_middleware.control import Control, run_folder
+from llmgw_middleware.dialect.operation import operations_of
+from llmgw_middleware.dialect.port import Operation
 from llmgw_middleware.dialect.provider import profile_of
 from llmgw_middleware.dialect.responses_owner import Owners
 from llmgw_middleware.errors import ConfigError
 from llmgw_middleware.exchange.authority import lacking
 from llmgw_middleware.exchange.upstream import Upstream
+from llmgw_middleware.extensions import Extensions
 from llmgw_middleware.flags import Flags, Lookup
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.geo import Locator
@@ -35,15 +38,14 @@ from llmgw_middleware.model.plan import IdentityRules, Plan
 from llmgw_middleware.model.route import Route
 from llmgw_middleware.model.transform import NO_CHANGES, NO_TRANSFORM
 from llmgw_middleware.model.usage import Price
-from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.policy.balance import STRATEGIES, RoundRobin
 from llmgw_middleware.policy.condition import Condition
 from llmgw_middleware.policy.endpoint import Endpoint
 from llmgw_middleware.policy.health import HealthVerdict
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.split import Dial
-from llmgw_middleware.rollouts.standings import FileStandings, Standings
-from llmgw_middleware.rollouts.trials import Listener, Rollouts
+from llmgw_middleware.rollouts.standings import FileStandings, Listener, Standings
+from llmgw_middleware.rollouts.trials import Rollouts
 from llmgw_middleware.shadow import Mirror
 from llmgw_middleware.shaping import Prelude, Shaping
 from llmgw_middleware.snapshot import Snapshot
@@ -54,25 +56,6 @@ from llmgw_middleware.usage.catalogue import Catalogue
 
 Source = Mapping[str, Any] | str | Path | Sequence[Any]
 """A mapping, a file, a folder, several of them, or a list of routes (seed 000)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extensions:
-    """What an application puts in place of the built-in parts, or beside them.
-
-    ``accept`` sees every plan before it is used, at the start and at each reload, and may raise ConfigError: a host
-    that cannot take new paths while it runs says so there. ``standings`` keeps where canaries stand (default: in
-    memory); ``on_change`` are called with every ``Change`` of one, each on a thread of its own;
-    ``flags`` looks feature flags up (default: the function that ``flags.lookup`` names).
-    """
-
-    transport: Callable[[], Transport] | None = None
-    observers: tuple[Observer, ...] = ()
-    rng: random.Random | None = None
-    standings: Standings | None = None
-    on_change: tuple[Listener, ...] = ()
-    flags: Lookup | None = None
-    accept: Callable[[Plan], None] | None = None
 
 
 def build_gateway(
@@ -164,8 +147,11 @@ def build_snapshot(
     Backends without an address get no upstream: such a snapshot can be explained only.
     """
     owners = Owners() if before is None else before.owners
+    operations = operations_of(plan.paths)
     upstreams = {
-        name: _upstream(backend, owners) for name, backend in plan.backends.items() if backend.resolved
+        name: _upstream(backend, owners, operations)
+        for name, backend in plan.backends.items()
+        if backend.resolved
     }
     conditions = _conditions(plan, before)
     targets = {
@@ -263,9 +249,9 @@ def default_transport(env: Mapping[str, str]) -> Callable[[], Transport]:
     return partial(EnvironmentTransport, proxies) if proxies else H1Transport
 
 
-def _upstream(backend: Backend, owners: Owners) -> Upstream:
+def _upstream(backend: Backend, owners: Owners, operations: frozenset[Operation]) -> Upstream:
     try:
-        return Upstream(backend, owners)
+        return Upstream(backend, owners, operations=operations)
     except ValueError as error:
         raise ConfigError(f"backend {backend.name!r}: {error}") from error
 

@@ -13,7 +13,6 @@ import logging
 import os
 import secrets
 import socket
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +44,8 @@ def run_folder(env: Mapping[str, str]) -> Path:
     if runtime:
         return Path(runtime, "llmgw")
     whose = os.getuid() if hasattr(os, "getuid") else env.get("USERNAME", "user")
+    import tempfile  # large, and needed where there are canaries, experiments or mirrors
+
     return Path(tempfile.gettempdir(), f"llmgw-{whose}")
 
 

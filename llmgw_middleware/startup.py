@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmgw_middleware.build import Extensions, build_gateway
 from llmgw_middleware.config.settings import ProcessSettings
 from llmgw_middleware.entry import Waist
 from llmgw_middleware.errors import ConfigError
+from llmgw_middleware.extensions import Extensions
 
 Source = Mapping[str, Any] | str | Path | Sequence[Any]
 """A configuration: a mapping, a file or folder, or a list of those."""
@@ -44,6 +44,10 @@ def gateway_for(
     source = _first(settings.config, config)
     if source is None:
         raise ConfigError("no configuration: pass config= (a mapping, file or folder), or set LLMGW_CONFIG")
+    from llmgw_middleware.build import (
+        build_gateway,  # all that reads and compiles: not for who only imports us
+    )
+
     return build_gateway(source, env=os.environ, extensions=extensions)
 
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from llmgw_middleware.build import Extensions, build_gateway
+from llmgw_middleware.build import build_gateway
 from llmgw_middleware.errors import ConfigError
+from llmgw_middleware.extensions import Extensions
 from llmgw_middleware.startup import gateway_for
 
 

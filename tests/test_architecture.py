@@ -22,7 +22,7 @@ FLOORS = (
     ("choice",),
     ("admission", "control", "lifespan", "mirroring", "origin", "snapshot"),
     ("passage", "explain"),
-    ("gateway",),
+    ("gateway", "extensions"),
     ("build",),
     ("lint", "entry", "console"),
     ("startup",),

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from llmgw_middleware.build import Extensions, build_gateway
+from llmgw_middleware.build import build_gateway
+from llmgw_middleware.extensions import Extensions
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.lifespan import Loops
 from llmgw_middleware.testing.clock import seeded_rng

@@ -2,6 +2,9 @@
 
 ``compile_expression`` reads the text once, at load, and refuses what is wrong with it; a ``Program`` then says what it
 reads, and has a value for the facts of each request.
+
+This is the one door to the parser, the compiler and the library of functions: they are loaded for the first expression,
+and most configurations have none.
 """
 
 from __future__ import annotations
@@ -9,11 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from llmgw_middleware.cel.code import Run
-from llmgw_middleware.cel.compiler import Compiler
 from llmgw_middleware.cel.fault import EvaluationError, ExpressionError
 from llmgw_middleware.cel.limits import STEPS, Frame
-from llmgw_middleware.cel.parser import parse
-from llmgw_middleware.cel.references import references
 from llmgw_middleware.cel.syntax import Logic, Part
 from llmgw_middleware.cel.vocabulary import Path, Vocabulary
 
@@ -31,6 +31,8 @@ class Program:
     __slots__ = ("_framed", "_run", "_size", "part", "reads", "text", "value", "vocabulary", "where")
 
     def __init__(self, text: str, part: Part, vocabulary: Vocabulary, where: str) -> None:
+        from llmgw_middleware.cel.compiler import Compiler
+
         compiler = Compiler(text, vocabulary)
         code = compiler.code(part)
         self._run: Run = code.run
@@ -66,6 +68,8 @@ class Program:
     @property
     def references(self) -> tuple[str, ...]:
         """The dotted names in the text, as they stand there, loop variables included."""
+        from llmgw_middleware.cel.references import references
+
         return references(self.part)
 
     def reads_any(self, *names: str) -> bool:
@@ -98,6 +102,8 @@ def compile_expression(text: str, *, where: str = "", vocabulary: Vocabulary) ->
     Raises ExpressionError with line and column inside the text for wrong grammar, for names, fields and functions that
     do not exist, for patterns that could take without bound, and for what goes beyond a limit.
     """
+    from llmgw_middleware.cel.parser import parse
+
     try:
         return Program(text, parse(text), vocabulary, where)
     except ExpressionError as error:

@@ -9,7 +9,6 @@ from typing import TypeVar
 from llmgw_middleware.config.assemble import assemble
 from llmgw_middleware.config.interpolate import Interpolation
 from llmgw_middleware.config.manifests.named import manifests_named
-from llmgw_middleware.config.manifests.overlay import judge_secrets, overlay
 from llmgw_middleware.config.merge import merge
 from llmgw_middleware.config.problem import Problem, Report, ordered
 from llmgw_middleware.config.source import Source, read, read_manifests
@@ -48,6 +47,7 @@ def load(source: Source, *, env: Mapping[str, str], serving: bool) -> Loaded:
     named = read_manifests(manifests_named(root), report)
     manifests = (*written.manifests, *named.manifests)
     if manifests:
+        from llmgw_middleware.config.manifests.overlay import judge_secrets, overlay
         from llmgw_middleware.config.manifests.translate import translate  # large, and most have no manifests
 
         root = overlay(translate(manifests, env, report), root)

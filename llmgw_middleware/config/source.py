@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmgw_middleware.config import compose, python, toml
-from llmgw_middleware.config.manifests.resource import is_manifest
+from llmgw_middleware.config import python
+from llmgw_middleware.config.manifests.named import is_manifest
 from llmgw_middleware.config.problem import Report
 from llmgw_middleware.config.tree import Items, Position, Table, Tree
 
@@ -107,7 +107,11 @@ def _parse(file: Path, report: Report) -> list[Tree]:
         report.error("cannot_read", Position(name), f"The file is not UTF-8 (byte {error.start}).")
         return []
     if file.suffix == ".toml":
+        from llmgw_middleware.config import toml  # a parser is loaded for a file that it reads
+
         return toml.document(text, name, report)
+    from llmgw_middleware.config import compose
+
     return compose.documents(compose.json_as_yaml(text) if file.suffix == ".json" else text, name, report)
 
 

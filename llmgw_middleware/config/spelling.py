@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that ``word`` most likely meant, whatever its case, hyphens and underscores."""
+    from difflib import get_close_matches  # for mistakes only
+
     folded: dict[str, str] = {}
     for name in known:
         folded.setdefault(_fold(name), name)

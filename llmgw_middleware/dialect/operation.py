@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
 from llmgw_middleware.dialect.port import Fields, Operation
+from llmgw_middleware.model.route import PathTest
 
 KNOWN_SUFFIXES: Mapping[str, Operation] = MappingProxyType(
     {
@@ -27,6 +28,17 @@ def operation_of(path: str, fields: Fields | None) -> Operation:
     if named is not None:
         return named
     return Operation.CHAT if fields is not None and "messages" in fields else Operation.OPAQUE
+
+
+def operations_of(paths: Iterable[PathTest]) -> frozenset[Operation]:
+    """Return every operation that a request to one of ``paths`` may ask for."""
+    found: set[Operation] = set()
+    for path in paths:
+        if path.kind != "exact":
+            return frozenset(Operation)
+        named = _named(path.value)
+        found |= {Operation.CHAT, Operation.OPAQUE} if named is None else {named}
+    return frozenset(found)
 
 
 @lru_cache(maxsize=256)  # requests ask for the same few paths, each several times

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 
 from llmgw_middleware.dialect.chat_port import Means
 from llmgw_middleware.dialect.chat_size import measured
 from llmgw_middleware.dialect.port import OPAQUE, Conversation, Operation, Outgoing, Unspoken
 from llmgw_middleware.dialect.provider import Profile, profile_of
-from llmgw_middleware.dialect.registry import conversation
+from llmgw_middleware.dialect.registry import Conversations
 from llmgw_middleware.dialect.responses_owner import Owners
 from llmgw_middleware.dialect.terms import TermsOf
 from llmgw_middleware.exchange.authority import credentials_of
@@ -31,7 +32,10 @@ MAX_KNOWN = 64
 
 
 class Upstream:
-    """A resolved backend with its address, credential and conversations. ``owners`` is shared by all that may stand in."""
+    """A resolved backend with its address, credential and conversations.
+
+    ``owners`` is shared by all that may stand in. ``operations``: those whose conversations are made at once.
+    """
 
     __slots__ = (
         "_conversations",
@@ -46,7 +50,13 @@ class Upstream:
         "owners",
     )
 
-    def __init__(self, backend: Backend, owners: Owners | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        owners: Owners | None = None,
+        *,
+        operations: Iterable[Operation] = tuple(Operation),
+    ) -> None:
         provider = profile_of(backend)
         parts = urlsplit(backend.url or "")
         self.backend = backend
@@ -62,9 +72,7 @@ class Upstream:
         )
         self._known: dict[tuple[int, tuple[Header, ...]], tuple[Header, ...]] = {}
         means = _means(backend, provider, self.owners)
-        self._conversations = {
-            op: conversation(op, provider, bare=backend.bare, means=means) for op in Operation
-        }
+        self._conversations = Conversations(provider, bare=backend.bare, means=means, operations=operations)
 
     def __repr__(self) -> str:
         return f"<Upstream {self.name} at {self._origin}{self._path}>"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from llmgw_middleware.policy.rollout import Standing
+from llmgw_middleware.policy.rollout import Change, Standing
+
+Listener = Callable[[Change], Any]
+"""Hears of a canary that went on, was taken back, or was told to."""
 
 
 class Standings(Protocol):

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from llmgw_middleware.callables import function_named
@@ -22,15 +21,13 @@ from llmgw_middleware.policy.rollout import Change, Rollout, Standing
 from llmgw_middleware.policy.split import Dial, Splitter
 from llmgw_middleware.rollouts.exposures import Exposure, Exposures
 from llmgw_middleware.rollouts.outcomes import outcome_of
-from llmgw_middleware.rollouts.standings import MemoryStandings, Standings
+from llmgw_middleware.rollouts.standings import Listener, MemoryStandings, Standings
 from llmgw_middleware.rollouts.status import canary_status, experiment_status, line
 
 log = logging.getLogger("llmgw")
 
 INTERVAL = 5.0
 """Seconds between two looks."""
-
-Listener = Callable[[Change], Any]
 
 
 class Course:
@@ -262,6 +259,8 @@ class Rollouts:
     def _found(self, name: str) -> Course:
         course = self.courses.get(name)
         if course is None:
+            from difflib import get_close_matches  # for mistakes only
+
             near = get_close_matches(name, self.courses, n=1)
             known = (
                 f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(self.courses) or 'none'}"

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from llmgw_middleware.build import Extensions, build_gateway
+from llmgw_middleware.build import build_gateway
+from llmgw_middleware.extensions import Extensions
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.testing.upstream import ScriptedUpstream
 

@@ -6,12 +6,13 @@ import pytest
 from llmgw_middleware.dialect.anthropic_caller import AnthropicCaller
 from llmgw_middleware.dialect.opaque import OpaqueConversation, OpaqueTap
 from llmgw_middleware.dialect.openai_caller import OpenAICaller
-from llmgw_middleware.dialect.operation import operation_of
+from llmgw_middleware.dialect.operation import operation_of, operations_of
 from llmgw_middleware.dialect.port import Asked, Operation, Outgoing
 from llmgw_middleware.dialect.provider import profile
-from llmgw_middleware.dialect.registry import caller_dialect, conversation
+from llmgw_middleware.dialect.registry import Conversations, caller_dialect, conversation
 from llmgw_middleware.model.backend import Secret
 from llmgw_middleware.model.fault import FaultKind
+from llmgw_middleware.model.route import PathTest
 from tests.dialect.talk import means_of
 
 MEANS = means_of(profile("openai"))
@@ -41,6 +42,20 @@ MESSAGES = {"messages": msgspec.Raw(b"[]")}
 )
 def test_the_end_of_the_path_names_the_operation(path, fields, operation):
     assert operation_of(path, fields) is operation
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "operations"),
+    [
+        ("exact", "/v1/chat/completions", {Operation.CHAT}),
+        ("exact", "/v1/messages/count_tokens", {Operation.COUNT_TOKENS}),
+        ("exact", "/api/ask", {Operation.CHAT, Operation.OPAQUE}),
+        ("prefix", "/v1/messages", set(Operation)),
+        ("regex", "/v1/.*", set(Operation)),
+    ],
+)
+def test_a_path_tells_which_operations_can_be_asked_for_there(kind, value, operations):
+    assert operations_of([PathTest(kind=kind, value=value)]) == operations
 
 
 @pytest.mark.parametrize(
@@ -108,6 +123,13 @@ SPOKEN = {
 )
 def test_the_same_dialect_passes_through_and_another_is_translated(operation, provider, text):
     assert repr(conversation(operation, profile(provider), bare=False, means=MEANS)) == text
+
+
+def test_conversations_that_are_not_asked_for_are_made_when_they_are():
+    made = Conversations(profile("openai"), bare=False, means=MEANS, operations=[Operation.EMBEDDINGS])
+    assert list(made) == [Operation.EMBEDDINGS]
+    assert repr(made[Operation.OPAQUE]) == "<OpaqueConversation>"
+    assert made[Operation.OPAQUE] is made[Operation.OPAQUE]
 
 
 def test_models_are_never_asked_of_a_backend():

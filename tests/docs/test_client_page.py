@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from llmgw_middleware.build import Extensions, build_gateway
+from llmgw_middleware.build import build_gateway
 from llmgw_middleware.client.who import ID_NAMES
+from llmgw_middleware.extensions import Extensions
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.testing.mock import create_mock
 from llmgw_middleware.transport.httpx_transport import HttpxTransport

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from llmgw_middleware.build import Extensions, build_gateway
+from llmgw_middleware.build import build_gateway
+from llmgw_middleware.extensions import Extensions
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.model.http import Pass, Request, Response, Stream

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from llmgw_middleware.build import Extensions, build_gateway
+from llmgw_middleware.build import build_gateway
+from llmgw_middleware.extensions import Extensions
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.model.http import Response
 from llmgw_middleware.policy.blocked import Blocked

@@ -1,10 +1,15 @@
-"""Which manifests a configuration names."""
+"""Which documents are manifests, and which of them a configuration names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from llmgw_middleware.config.tree import Items, Scalar, Table
+from llmgw_middleware.config.tree import Items, Scalar, Table, Tree
+
+
+def is_manifest(tree: Tree) -> bool:
+    """Whether a document is a Kubernetes resource and no configuration of ours."""
+    return isinstance(tree, Table) and "apiVersion" in tree and "kind" in tree
 
 
 def manifests_named(root: Table) -> list[Path]:

@@ -42,11 +42,6 @@ class Resource:
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
-def is_manifest(tree: Tree) -> bool:
-    """Whether a document is a Kubernetes resource and no configuration of ours."""
-    return isinstance(tree, Table) and "apiVersion" in tree and "kind" in tree
-
-
 def resources(documents: Iterable[Table], report: Report) -> Iterator[Resource]:
     """Return every resource; the items of a ``List`` count as documents."""
     for document in documents:
