@@ -6,14 +6,12 @@ import inspect
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from decimal import Decimal
 from enum import Enum
 from importlib import import_module
 from threading import Lock
 from typing import Any
-
-from cachetools import TTLCache
 
 from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.model.http import HostRequest
@@ -55,9 +53,7 @@ class AttributeReader:
         self._defaults = dict(rules.default)
         self.needs = frozenset(path.partition(".")[0] for path in self._paths.values() if ":" not in path)
         self.failures: Counter[str] = Counter()
-        self._kept: TTLCache[Key, Any] | None = (
-            TTLCache(maxsize=MOST_KEPT, ttl=rules.cache, timer=clock) if rules.cache else None
-        )
+        self._kept = _kept(rules.cache, clock) if rules.cache else None
         self._lock = Lock()
 
     def __repr__(self) -> str:
@@ -129,6 +125,12 @@ class AttributeReader:
                 self._paths[name],
                 type(error).__name__,
             )
+
+
+def _kept(seconds: float, clock: Callable[[], float]) -> MutableMapping[Key, Any]:
+    from cachetools import TTLCache  # keeping is what few configurations ask for
+
+    return TTLCache(maxsize=MOST_KEPT, ttl=seconds, timer=clock)
 
 
 def _reader(name: str, path: str) -> Read:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from threading import Lock
 from typing import Any, Literal, Protocol
-
-from cachetools import TTLCache
 
 from llmgw_middleware.model.http import Request
 from llmgw_middleware.model.identity import Identity
@@ -47,7 +45,7 @@ class Locator:
         self._trusted = tuple(trusted_proxies)
         self._lock = Lock()
         self._reader: _Reader | None = None
-        self._countries: TTLCache[Address, str | None] = TTLCache(maxsize=LOOKUPS, ttl=LOOKUP_SECONDS)
+        self._countries = {} if geography.database is None else _kept()
 
     def __repr__(self) -> str:
         header = "none" if self._header is None else self._header.decode()
@@ -132,6 +130,12 @@ class Locator:
 
     def _is_trusted(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self._trusted)
+
+
+def _kept() -> MutableMapping[Address, str | None]:
+    from cachetools import TTLCache  # a database is what few configurations have
+
+    return TTLCache(maxsize=LOOKUPS, ttl=LOOKUP_SECONDS)
 
 
 def _hops(request: Request) -> Iterable[str]:

@@ -15,6 +15,8 @@ PLAIN = {
 }
 
 LARGE = (
+    "asgiref",
+    "cachetools",
     "pydantic",
     "httpx",
     "h11",

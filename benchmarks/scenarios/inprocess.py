@@ -84,6 +84,6 @@ def imports(lab: Lab) -> list[Line]:
 
     return [
         line("ms, import llmgw_middleware", "package", PACKAGE),
-        line("ms, from llmgw_middleware import LLMGatewayMiddleware", "middleware", None),
+        line("ms, from llmgw_middleware import LLMGatewayMiddleware", "middleware", PACKAGE),
         line("ms, with a loaded configuration", "loaded", LOADED),
     ]

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from asgiref.sync import async_to_sync
-
 from llmgw_middleware.entry.waist import Waist
 from llmgw_middleware.errors import ConfigError, GatewayError
 from llmgw_middleware.model.http import HostRequest
@@ -76,6 +74,8 @@ class Resolver:
         self._ask = builtin if hook is None else hook
         self._async = is_async(self._ask)
         self.custom = hook is not None
+        if self.custom and self._async:
+            _in_own_loop()  # loads what that takes: no request should wait for it
 
     def __repr__(self) -> str:
         kind = "hook" if self.custom else "built-in"
@@ -86,7 +86,7 @@ class Resolver:
         try:
             found = self._ask(request)
             if inspect.isawaitable(found):
-                found = async_to_sync(_result)(found)
+                found = _in_own_loop()(found)
             return self._identity(found, request)
         except GatewayError:
             raise
@@ -141,6 +141,13 @@ class Resolver:
 def is_async(hook: Hook) -> bool:
     """Whether calling ``hook`` gives an awaitable: a coroutine function, or an object whose ``__call__`` is one."""
     return inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(getattr(hook, "__call__", None))  # noqa: B004
+
+
+def _in_own_loop() -> Callable[[Awaitable[Any]], Any]:
+    """Return what waits for an awaitable on a thread without a loop; it is large, and few resolvers need it."""
+    from asgiref.sync import async_to_sync
+
+    return async_to_sync(_result)
 
 
 async def _result(found: Awaitable[Any]) -> Any:
