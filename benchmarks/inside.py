@@ -185,7 +185,14 @@ def imports(count: int) -> dict[str, float]:
             before = children_seconds()
             subprocess.run((sys.executable, "-c", code), check=True, env=env)
             least_of[name] = min(least_of[name], (children_seconds() - before) * 1000)
-    return least_of
+    return least_of | {f"objects_{name}": _objects(IMPORTS[name], env) for name in ("bare", "loaded")}
+
+
+def _objects(code: str, env: dict[str, str]) -> float:
+    """Return what a full collection of garbage walks after a few lines."""
+    told = f"{code}; import gc; gc.collect(); print(len(gc.get_objects()))"
+    done = subprocess.run((sys.executable, "-c", told), check=True, env=env, capture_output=True)
+    return float(done.stdout)
 
 
 WHAT: dict[str, tuple[Callable[[int], dict[str, float]], int]] = {

@@ -16,6 +16,7 @@ PLAIN = {
 
 LARGE = (
     "asgiref",
+    "botocore",
     "cachetools",
     "pydantic",
     "httpx",
@@ -25,6 +26,8 @@ LARGE = (
     "tempfile",
     "difflib",
     "genai_prices",
+    "opentelemetry",
+    "re2",
     "redis",
     "maxminddb",
 )

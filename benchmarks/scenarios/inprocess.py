@@ -86,4 +86,10 @@ def imports(lab: Lab) -> list[Line]:
         line("ms, import llmgw_middleware", "package", PACKAGE),
         line("ms, from llmgw_middleware import LLMGatewayMiddleware", "middleware", PACKAGE),
         line("ms, with a loaded configuration", "loaded", LOADED),
+        Line(
+            figure="objects that a full collection walks, with a loaded configuration",
+            value=number(found["objects_loaded"]),
+            baseline=number(found["objects_bare"]),
+            ratio=f"{signed(found['objects_loaded'] - found['objects_bare'])}",
+        ),
     ]
