@@ -21,6 +21,9 @@ _PADDING = b'"obfuscation":'
 _KEY = 48
 """Bytes before a text that tell events apart: as few as are searched for quickly."""
 
+_NO_LETTERS = bytes(range(32)) + b'"\\'
+"""What a JSON string holds only as an escape (RFC 8259, 7), and the sign of one."""
+
 _PROBES = ("a probe", "another")
 _one = msgspec.json.Decoder(list[str]).decode
 _two = msgspec.json.Decoder(list[tuple[str, str]]).decode
@@ -30,7 +33,7 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 class Mould:
     """What the events of one stream have in common: ``parts`` are the bytes before, between and behind what varies."""
 
-    __slots__ = ("_between", "_head", "_joint", "_key", "_rest", "_tail")
+    __slots__ = ("_between", "_head", "_joint", "_key", "_marks", "_rest", "_tail")
 
     def __init__(self, parts: Sequence[bytes]) -> None:
         self._head, self._tail = parts[0], parts[-1]
@@ -38,15 +41,18 @@ class Mould:
         self._key = self._head[-_KEY:]
         self._joint = self._tail + self._head
         self._rest = len(self._joint) - len(self._key)
+        self._marks = _marks(self._joint)
 
     def __repr__(self) -> str:
         return f"<Mould {len(self._head)} + {len(self._tail)} bytes>"
 
     def made(self, data: bytes) -> bool:
-        """Whether ``data`` is one event after the other out of this mould, and nothing else."""
+        """Whether ``data`` is one event after the other out of this mould, and nothing else. It says something."""
         head, tail = self._head, self._tail
-        if not (data.startswith(head) and data.endswith(tail)) or len(data) < len(head) + len(tail):
+        if not (data.startswith(head) and data.endswith(tail)) or len(data) <= len(self._joint):
             return False
+        if self._are_plain(data):
+            return True
         texts = [data[len(head) : -len(tail)]]
         if self._key in texts[0]:
             # Each place of the key is one where an event ends and the next begins, or this is something else.
@@ -63,6 +69,16 @@ class Mould:
         at = data.rfind(self._tail)
         return 0 if at < 0 else at + len(self._tail)
 
+    def _are_plain(self, data: bytes) -> bool:
+        """Whether no text has an escape or anything else but letters: a quick answer, and the usual one.
+
+        Where the events are as many as their joints and one, a mark in a text would be one too many.
+        """
+        if self._between is not None or not data.isascii():
+            return False
+        events = data.count(self._joint) + 1
+        return _marks(data) == events * self._marks and len(data) > events * len(self._joint)
+
     def _are_strings(self, texts: Sequence[bytes]) -> bool:
         """Whether they are the insides of JSON strings. A line break, which none may hold, keeps them apart."""
         try:
@@ -74,6 +90,10 @@ class Mould:
             return len(read) == len(texts) and all(read)  # an empty text is no content
         except _UNREADABLE:
             return False
+
+
+def _marks(data: bytes) -> int:
+    return len(data) - len(data.translate(None, _NO_LETTERS))
 
 
 def mould_of(event: bytes) -> Mould | None:
