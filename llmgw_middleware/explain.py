@@ -13,7 +13,7 @@ from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.geo import Locator
 from llmgw_middleware.match.paths import check_path
-from llmgw_middleware.match.table import Selection
+from llmgw_middleware.match.selection import Selection
 from llmgw_middleware.model.decision import RuleTrace, SplitChoice
 from llmgw_middleware.model.http import Request
 from llmgw_middleware.model.identity import Identity

@@ -63,7 +63,7 @@ class Gateway:
         self._world = World(now=time.time, chance=self._chance)
         watch = self._watcher.run if self._watcher.sources else None
         self._loops = Loops(make_transport, chance=self._chance, watch=watch)
-        self._thread = LoopThread(at_end=self.aclose)
+        self._loop_thread = LoopThread(at_end=self.aclose)
         self.recorder = Recorder()
         self._observers: tuple[Observer, ...] = (self.recorder, RequestLog(), *observers)
 
@@ -105,7 +105,7 @@ class Gateway:
     @property
     def thread(self) -> LoopThread:
         """The one event loop of the process for hosts that have none; it is started by its first use."""
-        return self._thread
+        return self._loop_thread
 
     @overload
     def client(

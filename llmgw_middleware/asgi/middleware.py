@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 from llmgw_middleware.asgi.lifespan import Lifespan, check_order, refuse
-from llmgw_middleware.asgi.presence import Lookout, Presence
+from llmgw_middleware.asgi.presence import Lookout
 from llmgw_middleware.asgi.scope_user import found_in
-from llmgw_middleware.asgi.shapes import App, Message, Receive, Scope, Send
-from llmgw_middleware.entry import (
-    PATH_SAFE,
-    Door,
-    Found,
-    Handle,
-    Hook,
-    Waist,
-    below_mount,
-    framed,
-    joined,
-    unavailable,
-)
+from llmgw_middleware.asgi.shapes import App, Receive, Scope, Send
+from llmgw_middleware.asgi.visit import Visit
+from llmgw_middleware.entry import PATH_SAFE, Door, Found, Hook, Waist, below_mount, unavailable
 from llmgw_middleware.errors import ConfigError, GatewayError
-from llmgw_middleware.loop_thread import CallerGone
-from llmgw_middleware.model.http import Header, HostRequest, Request, Response, Stream
-from llmgw_middleware.model.identity import Identity
+from llmgw_middleware.model.http import HostRequest
 from llmgw_middleware.startup import Source, gateway_for
-
-GONE = Response(status=499)
-"""Sent when the caller left before anything was: nobody reads it, but middleware around us expects an answer."""
 
 
 class LLMGatewayMiddleware:
@@ -85,7 +69,7 @@ class LLMGatewayMiddleware:
         if scope["type"] == "http" and gateway is not None:
             path = path_of(scope)
             if gateway.intercepts(scope["method"], path):
-                await _Visit(self._door, self._look_out(), scope, receive, send, path=path).run(self.app)
+                await Visit(self._door, self._look_out(), scope, receive, send, path=path).run(self.app)
                 return
         elif scope["type"] == "lifespan" and gateway is not None:
             await self._live(gateway, scope, receive, send)
@@ -133,139 +117,6 @@ class LLMGatewayMiddleware:
                 "or pass identify= to LLMGatewayMiddleware."
             )
         return found
-
-
-class _Visit:
-    """One request at the door."""
-
-    __slots__ = ("_door", "_headers", "_lookout", "_path", "_receive", "_scope", "_send", "_started")
-
-    def __init__(
-        self, door: Door, lookout: Lookout, scope: Scope, receive: Receive, send: Send, *, path: str
-    ) -> None:
-        self._door = door
-        self._lookout = lookout
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._path = path
-        self._headers: tuple[Header, ...] = tuple(map(tuple, scope["headers"]))  # some servers give lists
-        self._started = False
-
-    async def run(self, app: App) -> None:
-        """Answer, or give the request back to ``app`` when no rule matches."""
-        door = self._door
-        try:
-            try:
-                door.check_head(self._scope["method"], self._path, self._headers)
-                message = await self._receive()
-                whole = message["type"] == "http.request" and not message.get("more_body", False)
-                body: bytes = message.get("body", b"") if whole else await self._read(message)
-                door.check_size(len(body))
-            except GatewayError as error:
-                await self._tell(door.refuse(error, self._path, self._headers))
-                return
-            async with Presence(self._receive, self._lookout) as presence:
-                answer = await door.gateway.handle(self._request(body))
-                self._scope["llmgw"] = Handle(gateway=door.gateway, decision=answer.decision)
-                if isinstance(answer, Response) and answer.stream is not None:
-                    answer.stream.on_stall = presence.leave
-                    await self._relay(answer, answer.stream)
-            if presence.left:
-                await self._leave()
-            elif isinstance(answer, Response):
-                await self._tell(answer)
-            else:
-                await app(self._scope, self._replay(body), self._send)
-        except CallerGone:
-            await self._leave()
-
-    async def _read(self, message: Message) -> bytes:
-        """Return a body that comes in several messages, of which ``message`` is the first."""
-        parts = bytearray()
-        while message["type"] != "http.disconnect":
-            parts += message.get("body", b"")
-            self._door.check_size(len(parts))
-            if not message.get("more_body", False):
-                return bytes(parts)
-            message = await self._receive()
-        raise CallerGone
-
-    def _request(self, body: bytes) -> Request:
-        scope = self._scope
-        client = scope.get("client")
-        return Request(
-            method=scope["method"],
-            path=self._path,
-            query=scope.get("query_string", b""),
-            headers=self._headers,
-            body=body,
-            scheme=scope.get("scheme", "http"),
-            peer=client[0] if client else None,
-            identify=self._identify,
-        )
-
-    def _identify(self) -> Awaitable[Identity]:
-        scope = self._scope
-        client = scope.get("client")
-        request = HostRequest(
-            method=scope["method"],
-            path=self._path,
-            headers=joined(self._headers),
-            client=client[0] if client else None,
-            native=scope,
-        )
-        return self._door.aidentify(request, self._headers)
-
-    async def _relay(self, answer: Response, stream: Stream) -> None:
-        """Send a stream but for its end."""
-        send = self._send
-        try:
-            await self._begin(answer)
-            async for chunk in stream:
-                try:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                except OSError as error:  # how ASGI 2.4 tells of a disconnect
-                    raise CallerGone from error
-        finally:
-            await stream.aclose()
-
-    async def _tell(self, answer: Response) -> None:
-        """Send an answer; of a stream, the end."""
-        if answer.stream is None:
-            await self._begin(answer)
-        try:
-            await self._send({"type": "http.response.body", "body": answer.body, "more_body": False})
-        except OSError as error:
-            raise CallerGone from error
-
-    async def _leave(self) -> None:
-        """Take in that the caller left."""
-        if not self._started:
-            with suppress(CallerGone):
-                await self._tell(GONE)
-
-    async def _begin(self, answer: Response) -> None:
-        self._started = True
-        try:
-            await self._send(
-                {"type": "http.response.start", "status": answer.status, "headers": framed(answer)}
-            )
-        except OSError as error:
-            raise CallerGone from error
-
-    def _replay(self, body: bytes) -> Receive:
-        """Return a ``receive`` that gives the body once more, then goes on as before."""
-        given = False
-
-        async def receive() -> Message:
-            nonlocal given
-            if given:
-                return await self._receive()
-            given = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        return receive
 
 
 def path_of(scope: Scope) -> str:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from llmgw_middleware.dialect.openai_shapes import Reply
 from llmgw_middleware.dialect.openai_usage import read_usage
 from llmgw_middleware.dialect.port import MalformedReply, Receipt
 
-_NOTHING = msgspec.Raw(b"")
 _LIST = ord("[")
 
 
-class _Reply(msgspec.Struct, gc=False):
-    # Raw: the lists are only looked at from outside; embeddings run to megabytes.
-    choices: msgspec.Raw = _NOTHING
-    data: msgspec.Raw = _NOTHING
-    model: Any = None
-    usage: Any = None
-    error: Any = None
-
-
-_decode = msgspec.json.Decoder(_Reply).decode
+_decode = msgspec.json.Decoder(Reply).decode
 
 
 def read_chat(body: bytes) -> Receipt:
@@ -37,7 +26,7 @@ def read_embeddings(body: bytes) -> Receipt:
     return _receipt(body, reply, reply.data, "data")
 
 
-def _read(body: bytes) -> _Reply:
+def _read(body: bytes) -> Reply:
     try:
         if not body.isascii():
             body.decode()  # the JSON parser passes over bytes in fields that nobody reads
@@ -46,7 +35,7 @@ def _read(body: bytes) -> _Reply:
         raise MalformedReply(f"the answer is no JSON object of this dialect: {problem}") from problem
 
 
-def _receipt(body: bytes, reply: _Reply, items: msgspec.Raw, name: str) -> Receipt:
+def _receipt(body: bytes, reply: Reply, items: msgspec.Raw, name: str) -> Receipt:
     if reply.error:
         raise MalformedReply("the answer has a status of success and an error object")
     if not items or memoryview(items)[0] != _LIST:

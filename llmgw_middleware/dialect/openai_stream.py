@@ -24,6 +24,7 @@ import msgspec
 
 from llmgw_middleware.dialect.mould import Mould, mould_of
 from llmgw_middleware.dialect.openai_errors import fault_in_stream
+from llmgw_middleware.dialect.openai_shapes import Choice, Chunk
 from llmgw_middleware.dialect.openai_usage import read_usage
 from llmgw_middleware.dialect.port import Piece
 from llmgw_middleware.dialect.sse import MAX_EVENT, EventTooLong, Splitter, read_event
@@ -46,33 +47,7 @@ _MEANT = re.compile(rb"(?:^|[\r\n])(?::|(?:event|id|retry)[:\r\n])")
 """A comment, or a field that an event may have beside its data."""
 
 
-class _Delta(msgspec.Struct, gc=False):
-    # Any: nothing but emptiness is asked, and odd types (Mistral's lists) must not fail the stream.
-    content: Any = None
-    tool_calls: Any = None
-    reasoning_content: Any = None
-    reasoning: Any = None
-    refusal: Any = None
-    function_call: Any = None
-    reasoning_details: Any = None
-    audio: Any = None
-
-
-class _Choice(msgspec.Struct, gc=False):
-    index: int | float | None = 0
-    delta: _Delta | None = None
-    finish_reason: Any = None
-
-
-class _Chunk(msgspec.Struct, gc=False):
-    choices: list[_Choice] | None = None
-    usage: Any = None
-    error: Any = None
-    object: Any = None
-    model: Any = None
-
-
-_decode = msgspec.json.Decoder(_Chunk).decode
+_decode = msgspec.json.Decoder(Chunk).decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -292,7 +267,7 @@ class ChatTap:
         self.malformed += 1
         return _Verdict.DROP
 
-    def _judge_chunk(self, chunk: _Chunk, data: bytes) -> _Verdict:
+    def _judge_chunk(self, chunk: Chunk, data: bytes) -> _Verdict:
         choices = chunk.choices or ()
         content, finish = self._note(choices)
         counted = chunk.usage is not None and self._count(chunk.usage)
@@ -311,7 +286,7 @@ class ChatTap:
             return _Verdict.USAGE
         return _Verdict.QUIET
 
-    def _note(self, choices: Sequence[_Choice]) -> tuple[bool, bool]:
+    def _note(self, choices: Sequence[Choice]) -> tuple[bool, bool]:
         """Keep the account of the choices; return whether there is content and whether one finishes."""
         content = finish = False
         for choice in choices:

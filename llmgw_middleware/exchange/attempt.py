@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from llmgw_middleware.dialect.port import (
@@ -18,12 +17,12 @@ from llmgw_middleware.dialect.port import (
     MalformedReply,
     Outgoing,
     Piece,
-    Receipt,
     StreamTap,
 )
 from llmgw_middleware.exchange.headers import JSON, media_type, over
 from llmgw_middleware.exchange.hold import Hold
 from llmgw_middleware.exchange.order import Leg, Order
+from llmgw_middleware.exchange.outcome import Begun, Outcome, Whole
 from llmgw_middleware.exchange.upstream import Upstream
 from llmgw_middleware.model.fault import Fault, FaultKind
 from llmgw_middleware.model.http import Header
@@ -61,25 +60,6 @@ _FAULTS: tuple[tuple[type[Exception], FaultKind], ...] = (
 )
 
 
-class Whole(msgspec.Struct, gc=False):
-    """A complete answer. The connection has been let go. ``asked`` false: no upstream was, so it says nothing of one."""
-
-    status: int
-    headers: tuple[Header, ...]
-    receipt: Receipt
-    asked: bool = True
-
-
-class Begun(msgspec.Struct):
-    """A stream whose first content is there: committed. Whoever holds it closes ``reply``."""
-
-    reply: Reply
-    tap: StreamTap
-    held: list[Piece]
-
-
-Outcome = Whole | Begun | Fault
-
 JSON_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"),)
 
 _REFUSALS = frozenset({FaultKind.REFUSED, FaultKind.NO_MODEL})
@@ -114,20 +94,19 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
         reply = await transport.send(call, timeouts=leg.timeouts, deadline=first)
     except (TransportError, TimeoutError) as error:
         return _fault_of(error)
-    outcome: Outcome | None = None
     try:
         if order.stream or order.operation is OPAQUE:
             outcome = await _opened(order, leg, worded, reply, end=end, first=first)
         else:
             body = reply.whole()  # most answers came with their headers
-            if body is None:
-                body = await _collect(reply, end)
-            outcome = _read(worded, reply, body)
+            outcome = _read(worded, reply, await _collect(reply, end) if body is None else body)
     except (TransportError, TimeoutError, MalformedReply) as error:
         outcome = _fault_of(error)
-    finally:
-        if not isinstance(outcome, Begun):
-            await reply.aclose()
+    except BaseException:
+        await reply.aclose()
+        raise
+    if not isinstance(outcome, Begun):
+        await reply.aclose()
     return outcome
 
 
@@ -149,11 +128,8 @@ async def _in_turn(
             if credential is not None:
                 one = await _authorized(one, credential, end)
             reply = await transport.send(one, timeouts=leg.timeouts, deadline=end)
-            try:
-                good = 200 <= reply.status < 300  # noqa: PLR2004 - the class of success
-                found = await _collect(reply, end)
-            finally:
-                await reply.aclose()
+            good = 200 <= reply.status < 300  # noqa: PLR2004 - the class of success
+            found = await _taken(reply, end)
             if not good:
                 return worded.talk.read_error(reply.status, reply.headers, found, now=time.time())
             bodies.append(found)
@@ -162,11 +138,14 @@ async def _in_turn(
         return _fault_of(error)
 
 
-class _Worded(msgspec.Struct, gc=False):
+class _Worded:
     """A request in the words of one backend, and the conversation that reads the answer to it."""
 
-    talk: Conversation
-    outgoing: Outgoing
+    __slots__ = ("outgoing", "talk")
+
+    def __init__(self, talk: Conversation, outgoing: Outgoing) -> None:
+        self.talk = talk
+        self.outgoing = outgoing
 
     def call(self, order: Order, leg: Leg, key_index: int) -> Call:
         """Address it."""
@@ -313,6 +292,14 @@ async def _next_pieces(reply: Reply, tap: StreamTap, until: float) -> Sequence[P
 def _speaks_for_itself(status: int) -> bool:
     """Whether an answer without a dialect goes to the caller as it is: success, and the caller's own mistakes."""
     return 200 <= status < 300 or (400 <= status < 500 and status not in {401, 403, 408, 429})  # noqa: PLR2004
+
+
+async def _taken(reply: Reply, deadline: float) -> bytes:
+    """Read the body, and let the connection go."""
+    try:
+        return await _collect(reply, deadline)
+    finally:
+        await reply.aclose()
 
 
 async def _collect(reply: Reply, deadline: float) -> bytes:

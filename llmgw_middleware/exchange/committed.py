@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from llmgw_middleware.dialect.port import OPAQUE
-from llmgw_middleware.exchange.attempt import Begun, Whole
 from llmgw_middleware.exchange.headers import EVENT_STREAM, STREAM_HEADERS, as_stream, media_type, shown
 from llmgw_middleware.exchange.order import Order
+from llmgw_middleware.exchange.outcome import Begun, Whole
 from llmgw_middleware.exchange.relay import End, Relay
 from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.http import Header, Response

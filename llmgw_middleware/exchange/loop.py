@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from llmgw_middleware.dialect.adjust import UNSAYABLE
-from llmgw_middleware.exchange.attempt import Begun, Outcome, Whole, attempt
+from llmgw_middleware.exchange.attempt import attempt
 from llmgw_middleware.exchange.committed import Answers
 from llmgw_middleware.exchange.course import Course
 from llmgw_middleware.exchange.order import Leg, Order
+from llmgw_middleware.exchange.outcome import Begun, Outcome, Whole
 from llmgw_middleware.exchange.relay import Relay
 from llmgw_middleware.model.decision import Attempt
 from llmgw_middleware.model.fault import Fault
@@ -36,17 +37,19 @@ class Exchange:
                 lease = course.lease()
                 began = self._clock()
                 leg, record = self._begin(order, course.target.name, lease, began)
-                outcome: Outcome | None = None
                 try:
                     outcome = await attempt(
                         order, leg, lease.key_index, transport=self._transport, began=began
                     )
                 except UNSAYABLE as why:
                     order.decision.attempts = order.decision.attempts[:-1]
+                    self._note(record, lease, None, began)
                     course.unable(why, lease)
                     continue
-                finally:
-                    self._note(record, lease, outcome, began)
+                except BaseException:
+                    self._note(record, lease, None, began)
+                    raise
+                self._note(record, lease, outcome, began)
                 if not isinstance(outcome, Fault):
                     return self._answers.give(order, outcome, lease)
                 pause = course.failed(outcome, lease)

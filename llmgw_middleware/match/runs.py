@@ -7,7 +7,6 @@ it is: a run is looked at when its turn comes, and what it finds is tested as ev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
@@ -32,13 +31,18 @@ Step = tuple[Callable[[Facts], object], T | None]
 """A test, and the candidate that is found if it holds; where that is None the test returns what it found, or None."""
 
 
-@dataclass(frozen=True, slots=True)
 class Run(Generic[T]):
     """Candidates in a row by the text that they ask for."""
 
-    read: Callable[[Facts], Sequence[str] | None]
-    by_text: Mapping[str, Sequence[Step[T]]]
-    everybody: Sequence[Step[T]]
+    def __init__(
+        self,
+        read: Callable[[Facts], Sequence[str] | None],
+        by_text: Mapping[str, Sequence[Step[T]]],
+        everybody: Sequence[Step[T]],
+    ) -> None:
+        self.read = read
+        self.by_text = by_text
+        self.everybody = everybody
 
     def find(self, facts: Facts) -> T | None:
         """Return the first of them that holds."""

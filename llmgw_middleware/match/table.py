@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from operator import attrgetter
 
-import msgspec
-
 from llmgw_middleware.facts import Facts
 from llmgw_middleware.match.conditions import Condition, accepted_methods, conditions_of, path_condition
 from llmgw_middleware.match.runs import Step, first, steps_of
+from llmgw_middleware.match.selection import Selection
 from llmgw_middleware.model.decision import RuleTrace
 from llmgw_middleware.model.route import Match, PathTest, Route
 
@@ -36,19 +35,6 @@ class Miss:
     def reason(self, facts: Facts) -> str:
         """Return what did not hold, with the value seen: ``user.tier is 'free', not 'premium'``."""
         return self.condition.why(facts)
-
-
-class Selection(msgspec.Struct, kw_only=True, gc=False):
-    """What the table found.
-
-    ``rules`` are all rules with reasons, filled for a trace only. ``allow`` are the methods with which a rule would have matched, if none does;
-    ``needed_body`` says that a candidate failed because the body cannot be read.
-    """
-
-    route: Route | None
-    rules: tuple[RuleTrace, ...] = ()
-    allow: tuple[str, ...] = ()
-    needed_body: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

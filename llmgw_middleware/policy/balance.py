@@ -65,7 +65,9 @@ class Weighted:
     algorithm nginx uses). An endpoint that has recovered gains less at first (``Endpoint.share``).
     """
 
-    by_key = by_cost = by_time = False
+    by_key: bool = False
+    by_cost: bool = False
+    by_time: bool = False
 
     def __init__(self) -> None:
         self._credit: dict[str, float] = {}
@@ -73,8 +75,9 @@ class Weighted:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._credit}>"
 
-    share: Callable[[Endpoint, float], float] = staticmethod(Endpoint.share)
-    """What an endpoint gains at a pick."""
+    def share(self, endpoint: Endpoint, now: float) -> float:
+        """Return what an endpoint gains at a pick."""
+        return endpoint.share(now)
 
     def pick(
         self,
@@ -104,13 +107,17 @@ class Weighted:
 class RoundRobin(Weighted):
     """In order, one after the other; weights are ignored."""
 
-    share = staticmethod(lambda _, __: 1.0)
+    def share(self, endpoint: Endpoint, now: float) -> float:  # noqa: ARG002
+        """Return the same for all."""
+        return 1.0
 
 
 class _Stateless:
     """Strategies that remember nothing between picks."""
 
-    by_key = by_cost = by_time = False
+    by_key: bool = False
+    by_cost: bool = False
+    by_time: bool = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -123,7 +130,7 @@ class Latency(_Stateless):
     the picks, so that nobody starves on an old number. While nothing is known of anybody, the load decides.
     """
 
-    by_time = True
+    by_time: bool = True
 
     def pick(
         self,
@@ -158,7 +165,9 @@ class Cheapest:
     endpoint without a price is the dearest.
     """
 
-    by_key, by_cost, by_time = False, True, False
+    by_key: bool = False
+    by_cost: bool = True
+    by_time: bool = False
 
     def __init__(self) -> None:
         self._ties = Weighted()
@@ -202,7 +211,7 @@ class LeastConnections(_Stateless):
 class PowerOfTwo(_Stateless):
     """Two at random, and the better of them by in-flight × decayed mean time: no herd runs to the best one."""
 
-    by_time = True
+    by_time: bool = True
 
     def pick(
         self,
@@ -232,7 +241,7 @@ class Sticky(_Stateless):
     key draws from ``chance``.
     """
 
-    by_key = True
+    by_key: bool = True
 
     def pick(
         self,

@@ -51,9 +51,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-import msgspec
-
 from llmgw_middleware.model.policy import BreakerRules
+from llmgw_middleware.policy.permit import Permit
 from llmgw_middleware.policy.window import RollingWindow
 
 PROBE_LEASE = 120.0
@@ -70,7 +69,6 @@ PROBING = 1.0
 
 _DOUBLINGS = 30
 _RESULTS, _FAILURES, _SLOW = 0, 1, 2
-_NO_SLOT = -(10**9)
 
 
 class BreakerState(Enum):
@@ -82,24 +80,6 @@ class BreakerState(Enum):
 
 
 _CLOSED, _OPEN, _HALF_OPEN = BreakerState
-
-
-class Permit(msgspec.Struct, gc=False, eq=False):
-    """The right to one request, reported on once. Only its breaker writes to it.
-
-    ``opening``: how often the breaker had opened when it was given. ``until``: when it may be given to another, in
-    half-open. ``reported``: None while it is out, then whether a success stands on it. ``slot``: the window's bucket
-    that holds that success.
-    """
-
-    opening: int
-    until: float
-    reported: bool | None = None
-    slot: int = _NO_SLOT
-
-    def __repr__(self) -> str:
-        said = {None: "out", True: "a success", False: "over"}[self.reported]
-        return f"<Permit of opening {self.opening}, {said}>"
 
 
 class CircuitBreaker:

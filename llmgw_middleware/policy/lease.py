@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmgw_middleware.model.fault import Fault
-from llmgw_middleware.policy.breaker import Permit
 from llmgw_middleware.policy.classify import VERDICTS, Cooldown, hint_of
 from llmgw_middleware.policy.endpoint import Endpoint
+from llmgw_middleware.policy.permit import Permit
 from llmgw_middleware.policy.trail import Trail
 
 

@@ -21,7 +21,7 @@ class Trail:
     # Names are few: a tuple finds them as soon as a set, and most requests never make one.
     _tried: tuple[str, ...] = ()
     _barred: tuple[str, ...] = ()
-    begun = False
+    begun: bool = False
     """Whether anybody was asked or barred."""
     seen: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()

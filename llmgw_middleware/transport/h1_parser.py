@@ -55,28 +55,31 @@ class Answer:
 
     # What most answers never change stands here once.
     _waiting: bytes | bytearray = b""
-    _size = _interim = _left = _idle_bytes = 0
-    _tail = b""
-    _ended = False
+    _size: int = 0
+    _interim: int = 0
+    _left: int = 0
+    _idle_bytes: int = 0
+    _tail: bytes = b""
+    _ended: bool = False
     _parser: HttpResponseParser | None = None
-    part = _HEAD
-    status = 0
+    status: int = 0
     """The status code once the head is there, 0 before."""
-    named: Mapping[bytes, bytes] = MappingProxyType({})
-    """The last line of each name."""
-    buffered = 0
+    buffered: int = 0
     """Bytes of the body that nobody took yet."""
-    received = False
+    received: bool = False
     """Whether as much as a byte came."""
-    complete = False
-    keep = False
+    complete: bool = False
+    keep: bool = False
     """Whether the upstream keeps the connection after this answer."""
-    surplus = False
+    surplus: bool = False
     """Whether something came behind the end."""
 
     def __init__(self, *, bodiless: bool = False) -> None:
         self._bodiless = bodiless
         self._pieces: list[bytes] = []
+        self.part: Part = _HEAD
+        self.named: Mapping[bytes, bytes] = MappingProxyType({})
+        """The last line of each name."""
         self.headers: list[Header] = []
         """Lower-case names; nothing is left out."""
 

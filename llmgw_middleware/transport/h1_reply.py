@@ -21,7 +21,8 @@ class H1Reply:
     Being cancelled while receiving closes the connection, too.
     """
 
-    _closed = _ended = False
+    _closed: bool = False
+    _ended: bool = False
     _fault: TransportError | None = None
 
     def __init__(self, answer: Answer, connection: Connection, pool: Pool, *, idle: float) -> None:

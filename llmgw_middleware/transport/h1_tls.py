@@ -81,7 +81,8 @@ class Tls:
         view = memoryview(data)
         try:
             while view:
-                view = view[self._object.write(view) :]
+                written = self._object.write(view)
+                view = view[written:]
         except ssl.SSLError as error:
             raise Reset(f"TLS: {error}") from error
         return self._out.read()

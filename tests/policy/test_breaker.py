@@ -3,7 +3,8 @@ from itertools import permutations
 import pytest
 
 from llmgw_middleware.model.policy import BreakerRules, SlowCalls
-from llmgw_middleware.policy.breaker import PROBE_LEASE, BreakerState, CircuitBreaker, Permit
+from llmgw_middleware.policy.breaker import PROBE_LEASE, BreakerState, CircuitBreaker
+from llmgw_middleware.policy.permit import Permit
 
 CLOSED, OPEN, HALF_OPEN = BreakerState
 
