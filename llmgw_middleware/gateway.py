@@ -1,15 +1,16 @@
-"""The gateway: what is in force, what runs beside it, and the door to the path.
+"""The gateway: what is in force, what runs beside it, and the path of a request.
 
-The path itself, identify → select → admit → choose → exchange, is ``passage.py``; ``handle`` sends each request along it.
+The path is ``handle``: identify → select → admit → choose → exchange. What each of them does is ``passage.py``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
 from llmgw_middleware.attributes import AttributeReader
@@ -26,7 +27,7 @@ from llmgw_middleware.model.world import World
 from llmgw_middleware.observe.log import RequestLog
 from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.observe.recorder import Recorder
-from llmgw_middleware.passage import refusal, tell, travel
+from llmgw_middleware.passage import Passage, refusal, tell
 from llmgw_middleware.rollouts.trials import Rollouts
 from llmgw_middleware.snapshot import Snapshot
 from llmgw_middleware.transport.port import Transport
@@ -208,6 +209,48 @@ class Gateway:
         tell(self._observers, refused)
         return refusal(error, caller_dialect(path), request_id)
 
-    def handle(self, request: Request) -> Coroutine[Any, Any, Response | Pass]:
-        """Answer ``request``. Never raises but for cancellation; every request is settled exactly once."""
-        return travel(self._snapshot, self._loops, self._observers, request, self._world)
+    async def handle(self, request: Request) -> Response | Pass:
+        """Answer ``request``: identify → select → admit → choose → exchange.
+
+        Never raises but for cancellation; every request is settled exactly once.
+        """
+        snapshot, bound = self._snapshot, self._loops.current()
+        passage = Passage(snapshot, bound, self._observers, request, self._world)
+        try:
+            passage.check()
+            identity = await request.identify()
+            facts = passage.identify(
+                identity, None if snapshot.flags is None else await snapshot.flags.ask(identity)
+            )
+            if passage.lists_models(facts):
+                return passage.listing(facts)
+            route = passage.select(facts)
+            if route is None:
+                return passage.no_route(facts)
+            chooser = passage.admit(route, facts)
+            if not passage.entered:
+                plan = snapshot.plan
+                await bound.gate.enter(
+                    plan.max_in_flight, pending=plan.max_pending, patience=plan.queue_timeout
+                )
+                passage.entered = True
+            order = passage.order(chooser, passage.choose(chooser, facts), facts)
+            bound.check(snapshot.checkers)
+            answer = await bound.exchange.run(order)
+            try:
+                return passage.finish(answer)
+            except BaseException:
+                if answer.stream is not None:
+                    await answer.stream.aclose()  # nobody else will ever hold it
+                raise
+        except GatewayError as error:
+            return passage.fail(error)
+        except asyncio.CancelledError:
+            passage.settle("cancelled")
+            raise
+        except Exception:
+            # The one border: a fault of our own becomes a 500 that tells only the log what happened.
+            log.exception("request %s failed inside the gateway", passage.decision.request_id)
+            return passage.fail(
+                GatewayError("The gateway failed. Its log has the reason under this request id.")
+            )

@@ -1,12 +1,12 @@
-"""The path of a request: identify → select → admit → choose → exchange. ``travel`` goes it, verb by verb."""
+"""What happens to a request on its path, verb by verb; ``gateway.py`` has them in their order."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from llmgw_middleware.admission import admit, denial, model_asked, operation_asked, replay_safe
@@ -16,7 +16,7 @@ from llmgw_middleware.dialect.registry import caller_dialect
 from llmgw_middleware.errors import AuthError, GatewayError, MethodNotAllowed, NotFound
 from llmgw_middleware.exchange.order import Order
 from llmgw_middleware.facts import Facts
-from llmgw_middleware.lifespan import Bound, Loops
+from llmgw_middleware.lifespan import Bound
 from llmgw_middleware.match.paths import check_path
 from llmgw_middleware.model.decision import Decision
 from llmgw_middleware.model.http import Header, Pass, Request, Response
@@ -32,46 +32,9 @@ from llmgw_middleware.observe.answer import (
 )
 from llmgw_middleware.observe.observer import Observer
 from llmgw_middleware.policy.deadline import Deadline
-from llmgw_middleware.shaping import Shaping
 from llmgw_middleware.snapshot import Snapshot
 
 log = logging.getLogger("llmgw")
-
-
-async def travel(
-    snapshot: Snapshot,
-    loops: Loops,
-    observers: tuple[Observer, ...],
-    request: Request,
-    world: World,
-) -> Response | Pass:
-    """Take ``request`` the whole way. Never raises but for cancellation; it is settled exactly once."""
-    passage = Passage(snapshot, loops.current(), observers, request, world)
-    try:
-        if request.path not in snapshot.intercepted.plain:
-            check_path(request.path)
-        identity = await request.identify()
-        flag = None if snapshot.flags is None else await snapshot.flags.ask(identity)
-        facts = passage.identify(identity, flag)
-        if passage.lists_models(facts):
-            return passage.listing(facts)
-        route = passage.select(facts)
-        if route is None:
-            return passage.no_route(facts)
-        chooser = passage.admit(route, facts)
-        if not passage.entered:
-            await passage.wait()
-        choice = passage.choose(chooser, facts)
-        return passage.finish(await passage.exchange(chooser, choice, facts))
-    except GatewayError as error:
-        return passage.fail(error)
-    except asyncio.CancelledError:
-        passage.settle("cancelled")
-        raise
-    except Exception:
-        # The one border: a fault of our own becomes a 500 that tells only the log what happened.
-        log.exception("request %s failed inside the gateway", passage.decision.request_id)
-        return passage.fail(GatewayError("The gateway failed. Its log has the reason under this request id."))
 
 
 class Passage:
@@ -79,7 +42,7 @@ class Passage:
 
     __slots__ = (
         "_began", "_bound", "_caller", "_clock", "_observers", "_operation", "_request", "_selection", "_settled",
-        "_snapshot", "_world", "decision", "entered",
+        "_shape", "_snapshot", "_world", "decision", "entered",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +62,7 @@ class Passage:
         self._clock = bound.clock
         self._began = bound.clock()
         self._operation = OPAQUE
+        self._shape: Callable[..., Response] | None = None
         self._caller: CallerDialect = caller_dialect(request.path, request.headers)
         self.decision = Decision(
             request_id=(REQUEST_ID in request.named and request_id_of(request.headers)) or bound.ids.take(),
@@ -114,6 +78,12 @@ class Passage:
             raise AuthError("Log in first: this gateway serves no anonymous callers.")
         world = self._world if flag is None else replace(self._world, flag=flag)
         return self._snapshot.facts(self._request, identity, self._snapshot.locator, world)
+
+    def check(self) -> None:
+        """Refuse a path that hosts and rules may read otherwise."""
+        path = self._request.path
+        if path not in self._snapshot.intercepted.plain:
+            check_path(path)
 
     def lists_models(self, facts: Facts) -> bool:
         """Note what is asked for, and say whether it is a listing, which is no backend's business."""
@@ -137,14 +107,6 @@ class Passage:
         self.entered = self._bound.gate.admits(self._snapshot.plan.max_in_flight)
         return chooser
 
-    async def wait(self) -> None:
-        """Wait for room."""
-        plan = self._snapshot.plan
-        await self._bound.gate.enter(
-            plan.max_in_flight, pending=plan.max_pending, patience=plan.queue_timeout
-        )
-        self.entered = True
-
     def choose(self, chooser: Chooser, facts: Facts) -> Choice:
         """Pick the side of a split, and with it the targets to ask in turn."""
         choice = chooser.choose(facts, chance=self._world.chance())
@@ -152,25 +114,13 @@ class Passage:
         self.decision.target = choice.targets[0].name
         return choice
 
-    def exchange(self, chooser: Chooser, choice: Choice, facts: Facts) -> Awaitable[Response]:
-        """Run the request against its targets, as the route shapes it."""
-        self._bound.check(self._snapshot.checkers)
-        if chooser.shaping is not None:
-            return self._shaped(chooser.shaping, chooser, choice, facts)
-        return self._bound.exchange.run(self._order(chooser, choice, facts, self.decision.model_asked))
-
-    async def _shaped(self, shaping: Shaping, chooser: Chooser, choice: Choice, facts: Facts) -> Response:
-        shaped = shaping.request(facts)
-        facts = shaped.facts
-        answer = await self._bound.exchange.run(
-            self._order(chooser, choice, facts, model_asked(facts), edit=shaped.edits.over)
-        )
-        try:
-            return shaping.answer(answer, shaped, self.decision.backend)
-        except BaseException:
-            if answer.stream is not None:
-                await answer.stream.aclose()  # nobody else will ever hold it
-            raise
+    def order(self, chooser: Chooser, choice: Choice, facts: Facts) -> Order:
+        """Write down what is wanted, as the route shapes it, and offer the copy that a mirror gets."""
+        if chooser.shaping is None:
+            return self._order(chooser, choice, facts, self.decision.model_asked)
+        shaped = chooser.shaping.request(facts)
+        self._shape = partial(chooser.shaping.answer, shaped=shaped)
+        return self._order(chooser, choice, shaped.facts, model_asked(shaped.facts), edit=shaped.edits.over)
 
     def _order(
         self,
@@ -234,7 +184,9 @@ class Passage:
         raise NotFound("No route matches this request, and there is no default route.")
 
     def finish(self, answer: Response) -> Response:
-        """Put on an answer what it says of its decision."""
+        """Shape an answer as its route wants it, and put on it what it says of its decision."""
+        if self._shape is not None:
+            answer = self._shape(answer, backend=self.decision.backend)
         return self._signed(answer, id_headers(self.decision.request_id))
 
     def _signed(self, answer: Response, more: tuple[Header, ...] = ()) -> Response:

@@ -9,14 +9,11 @@ from llmgw_middleware.dialect.adjust import UNSAYABLE
 from llmgw_middleware.exchange.attempt import attempt
 from llmgw_middleware.exchange.committed import Answers
 from llmgw_middleware.exchange.course import Course
-from llmgw_middleware.exchange.order import Leg, Order
-from llmgw_middleware.exchange.outcome import Begun, Outcome, Whole
+from llmgw_middleware.exchange.order import Order
+from llmgw_middleware.exchange.record import close_record, open_record
 from llmgw_middleware.exchange.relay import Relay
-from llmgw_middleware.model.decision import Attempt
 from llmgw_middleware.model.fault import Fault
 from llmgw_middleware.model.http import Response
-from llmgw_middleware.policy.classify import VERDICTS
-from llmgw_middleware.policy.lease import Lease
 from llmgw_middleware.transport.port import Transport
 
 
@@ -36,20 +33,20 @@ class Exchange:
             while True:
                 lease = course.lease()
                 began = self._clock()
-                leg, record = self._begin(order, course.target.name, lease, began)
+                leg, record = open_record(order, course.target.name, lease, began)
                 try:
                     outcome = await attempt(
                         order, leg, lease.key_index, transport=self._transport, began=began
                     )
                 except UNSAYABLE as why:
                     order.decision.attempts = order.decision.attempts[:-1]
-                    self._note(record, lease, None, began)
+                    close_record(record, lease, None, began=began, now=self._clock())
                     course.unable(why, lease)
                     continue
                 except BaseException:
-                    self._note(record, lease, None, began)
+                    close_record(record, lease, None, began=began, now=self._clock())
                     raise
-                self._note(record, lease, outcome, began)
+                close_record(record, lease, outcome, began=began, now=self._clock())
                 if not isinstance(outcome, Fault):
                     return self._answers.give(order, outcome, lease)
                 pause = course.failed(outcome, lease)
@@ -57,33 +54,3 @@ class Exchange:
                     await asyncio.sleep(pause)
         finally:
             course.note_skipped()
-
-    def _begin(self, order: Order, target: str, lease: Lease, began: float) -> tuple[Leg, Attempt]:
-        """Open the record of one try."""
-        name = lease.endpoint.name
-        leg = order.terms.legs[name]
-        decision, record = order.decision, Attempt(backend=name, target=target, started=began - order.began)
-        decision.attempts += (record,)
-        decision.backend, decision.target = name, target
-        decision.model_sent = leg.upstream.backend.model_for(order.model)
-        return leg, record
-
-    def _note(self, record: Attempt, lease: Lease, outcome: Outcome | None, began: float) -> None:
-        """Close it. The lease lives on only in a stream that began."""
-        now = self._clock()
-        record.duration = now - began
-        if isinstance(outcome, Whole):
-            record.outcome, record.status, record.asked = "served", outcome.status, outcome.asked
-            if outcome.asked:
-                lease.succeeded(now, record.duration)
-        elif isinstance(outcome, Begun):
-            record.outcome, record.status = "served", outcome.reply.status
-            record.first_token = record.duration
-            lease.succeeded(now, record.duration)
-            return
-        elif isinstance(outcome, Fault):
-            record.outcome, record.status = VERDICTS[outcome.kind].code, outcome.status
-            lease.failed(outcome, now)
-        else:
-            record.outcome = "cancelled"
-        lease.release()

@@ -115,24 +115,28 @@ class Relay:
 
     async def _hear(self) -> bytes:
         """Wait for the upstream once; return what that gives the caller, which may be nothing."""
-        task = self._reader = asyncio.current_task(self._loop)
+        reader = self._reader = asyncio.current_task(self._loop)
         try:
             received = await self._reply.receive(self._patience.until)
-        except TimeoutError:
+        except (TimeoutError, TransportError, asyncio.CancelledError) as problem:
+            self._reader = None
+            return self._unheard(problem, reader)
+        self._reader = None
+        return self._take(received)
+
+    def _unheard(self, problem: BaseException, reader: asyncio.Task[object] | None) -> bytes:
+        """Take in why nothing came; raises ``problem`` where it is another's."""
+        if isinstance(problem, TimeoutError):
             return self._take_silence()
-        except TransportError:
+        if isinstance(problem, TransportError):
             if self._tap.finished:
                 return self._take(b"")  # only the terminator was outstanding
             self._tap.fault = Fault(kind=FaultKind.TRUNCATED)
             return b""
-        except asyncio.CancelledError:
-            if self._interruption is None or task is None:
-                raise
-            task.uncancel()  # it was ours; the loop above tells the caller
-            return b""
-        finally:
-            self._reader = None
-        return self._take(received)
+        if self._interruption is None or reader is None:
+            raise problem
+        reader.uncancel()  # it was ours; whoever asked goes on to tell the caller
+        return b""
 
     def _take(self, received: bytes) -> bytes:
         tap = self._tap

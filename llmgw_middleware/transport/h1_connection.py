@@ -154,14 +154,10 @@ class Connection(asyncio.BufferedProtocol):
 
     # What a caller does.
 
-    async def secured(self) -> None:
-        """Wait until the TLS handshake is over, if there is one. Raises Unreachable."""
-        try:
-            while self._tls is not None and not self._tls.ready:
-                await self.change(math.inf)
-        except asyncio.CancelledError:
-            self.leave()
-            raise
+    @property
+    def ready(self) -> bool:
+        """Whether requests may be sent: the TLS handshake is over, if there is one."""
+        return self._tls is None or self._tls.ready
 
     def ask(self, answer: Answer, head: bytes, body: bytes, *, write: float) -> None:
         """Send a request. ``write``: seconds without progress after which waiting for its answer fails with Reset."""
@@ -263,17 +259,18 @@ class Connection(asyncio.BufferedProtocol):
             self._wake()
 
     def _receive_sealed(self, tls: Tls, data: memoryview) -> None:
-        rest: bytes | memoryview = data
-        if not tls.ready:
+        if tls.ready:
+            tls.feed(data)
+        else:
             self._shake(tls, data)
-            rest = b""
             if not tls.ready:
                 return
-        for plain in tls.open(rest):
+        while plain := tls.open():
             self._receive(plain)
             if self.closed:
                 return
-        self._outbox.put_tls()
+        if tls.owes:
+            self._outbox.put_tls()
         if tls.finished:
             self._end()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -104,7 +105,8 @@ async def connect(names: Names, origin: Origin, make: Callable[[], Connection]) 
         names.forget(origin.host, origin.port)
         raise
     try:
-        await connection.secured()
+        while not connection.ready:
+            await connection.change(math.inf)
     except BaseException:
         connection.close()
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 from contextlib import suppress
 
 from llmgw_middleware.transport.port import Reset, Unreachable
@@ -60,32 +59,39 @@ class Tls:
             raise Unreachable(f"TLS: the upstream chose {spoken!r} and not {PROTOCOL}")
         self.ready = True
 
-    def open(self, data: bytes | memoryview = b"") -> Iterator[bytes]:
-        """Yield the plain bytes in ``data`` and in what was left of earlier. Raises Reset for what is no TLS."""
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take in what came."""
         self._in.write(data)
+
+    def open(self) -> bytes:
+        """Return plain bytes of what came, ``b""`` if there are none by now. Raises Reset for what is no TLS."""
+        # A look at the buffers spares the usual read an exception.
+        if not (self._in.pending or self._object.pending()):
+            return b""
         try:
-            # A look at the buffers spares the usual read an exception.
-            while self._in.pending or self._object.pending():
-                plain = self._object.read(RECORDS)
-                if not plain:
-                    self.finished = True
-                    return
-                yield plain
+            plain = self._object.read(RECORDS)
         except ssl.SSLWantReadError:
-            return
+            return b""
         except ssl.SSLError as error:
             raise Reset(f"TLS: {error}") from error
+        if not plain:
+            self.finished = True
+        return plain
 
     def seal(self, data: bytes | memoryview) -> bytes:
         """Return the records that carry ``data``. Raises Reset."""
-        view = memoryview(data)
         try:
-            while view:
-                written = self._object.write(view)
-                view = view[written:]
+            written = self._object.write(data)
+            while written < len(data):
+                written += self._object.write(memoryview(data)[written:])
         except ssl.SSLError as error:
             raise Reset(f"TLS: {error}") from error
         return self._out.read()
+
+    @property
+    def owes(self) -> bool:
+        """Whether TLS itself has something to send: its handshake, alerts, new keys."""
+        return self._out.pending > 0
 
     def outgoing(self) -> bytes:
         """Return what TLS itself has to send: its handshake, alerts, new keys."""
