@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from urllib.parse import quote, unquote
 
 from llmgw_middleware.asgi.lifespan import Lifespan, check_order, refuse
 from llmgw_middleware.asgi.presence import Lookout
+from llmgw_middleware.asgi.scope import path_of
 from llmgw_middleware.asgi.scope_user import found_in
 from llmgw_middleware.asgi.shapes import App, Receive, Scope, Send
 from llmgw_middleware.asgi.visit import Visit
-from llmgw_middleware.entry import PATH_SAFE, Door, Found, Hook, Waist, below_mount, unavailable
+from llmgw_middleware.entry import Door, Found, Hook, Waist, unavailable
 from llmgw_middleware.errors import ConfigError, GatewayError
 from llmgw_middleware.model.http import HostRequest
 from llmgw_middleware.startup import Source, gateway_for
@@ -117,20 +117,6 @@ class LLMGatewayMiddleware:
                 "or pass identify= to LLMGatewayMiddleware."
             )
         return found
-
-
-def path_of(scope: Scope) -> str:
-    """Return the percent-encoded path below ``root_path``, as the caller wrote it where the server tells.
-
-    Where something in between has rewritten ``path`` that decides, as it is what the application would see.
-    """
-    path: str = scope["path"]
-    raw: bytes | None = scope.get("raw_path")
-    sent = path if raw is None else raw.decode("latin-1")
-    if raw is None or (sent != path and unquote(sent) != path):
-        sent = quote(path, safe=PATH_SAFE)
-    mount: str = scope.get("root_path", "")
-    return below_mount(sent, mount) if mount else sent
 
 
 def _in_event_loop() -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Awaitable
 from contextlib import suppress
 
 from llmgw_middleware.asgi.presence import Lookout, Presence
+from llmgw_middleware.asgi.scope import headers_of, host_request_of, request_of
 from llmgw_middleware.asgi.shapes import App, Message, Receive, Scope, Send
-from llmgw_middleware.entry import Door, Handle, framed, joined
+from llmgw_middleware.entry import Door, Handle, framed
 from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.loop_thread import CallerGone
-from llmgw_middleware.model.http import Header, HostRequest, Request, Response, Stream
+from llmgw_middleware.model.http import Response, Stream
 from llmgw_middleware.model.identity import Identity
 
 GONE = Response(status=499)
@@ -31,7 +32,7 @@ class Visit:
         self._receive = receive
         self._send = send
         self._path = path
-        self._headers: tuple[Header, ...] = tuple(map(tuple, scope["headers"]))  # some servers give lists
+        self._headers = headers_of(scope)
         self._started = False
 
     async def run(self, app: App) -> None:
@@ -48,7 +49,9 @@ class Visit:
                 await self._tell(door.refuse(error, self._path, self._headers))
                 return
             async with Presence(self._receive, self._lookout) as presence:
-                answer = await door.gateway.handle(self._request(body))
+                answer = await door.gateway.handle(
+                    request_of(self._scope, self._path, self._headers, body, self._identify)
+                )
                 self._scope["llmgw"] = Handle(gateway=door.gateway, decision=answer.decision)
                 if isinstance(answer, Response) and answer.stream is not None:
                     answer.stream.on_stall = presence.leave
@@ -73,31 +76,8 @@ class Visit:
             message = await self._receive()
         raise CallerGone
 
-    def _request(self, body: bytes) -> Request:
-        scope = self._scope
-        client = scope.get("client")
-        return Request(
-            method=scope["method"],
-            path=self._path,
-            query=scope.get("query_string", b""),
-            headers=self._headers,
-            body=body,
-            scheme=scope.get("scheme", "http"),
-            peer=client[0] if client else None,
-            identify=self._identify,
-        )
-
     def _identify(self) -> Awaitable[Identity]:
-        scope = self._scope
-        client = scope.get("client")
-        request = HostRequest(
-            method=scope["method"],
-            path=self._path,
-            headers=joined(self._headers),
-            client=client[0] if client else None,
-            native=scope,
-        )
-        return self._door.aidentify(request, self._headers)
+        return self._door.aidentify(host_request_of(self._scope, self._path, self._headers), self._headers)
 
     async def _relay(self, answer: Response, stream: Stream) -> None:
         """Send a stream but for its end."""

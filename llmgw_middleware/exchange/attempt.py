@@ -58,9 +58,7 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
 
     ``key_index`` says which of the backend's keys is sent; ``began`` is now, on the loop's clock.
     """
-    end = first = order.deadline.attempt(leg.read, now=began)
-    if order.stream:
-        first = order.deadline.first_content(end, leg.timeouts, now=began)
+    end, first = order.deadline.limits(leg.read, leg.timeouts, stream=order.stream, now=began)
     wording = worded(order, leg.upstream)
     if wording.outgoing.answer is not None:
         return Whole(200, JSON_HEADERS, wording.outgoing.answer, asked=False)
@@ -77,9 +75,10 @@ async def attempt(order: Order, leg: Leg, key_index: int, *, transport: Transpor
     try:
         if order.stream or order.operation is OPAQUE:
             outcome = await _opened(order, leg, wording, reply, end=end, first=first)
+        elif (body := reply.whole()) is not None:  # most answers came with their headers
+            return wording.read(reply, body)
         else:
-            body = reply.whole()  # most answers came with their headers
-            outcome = wording.read(reply, await _collect(reply, end) if body is None else body)
+            outcome = wording.read(reply, await _collect(reply, end))
     except (TransportError, TimeoutError, MalformedReply) as error:
         outcome = _fault_of(error)
     except BaseException:

@@ -28,3 +28,10 @@ class Deadline(msgspec.Struct, gc=False):
     def first_content(self, attempt_end: float, timeouts: Timeouts, *, now: float) -> float:
         """Return the time by which a stream's first content must have come."""
         return attempt_end if timeouts.first_token is None else min(attempt_end, now + timeouts.first_token)
+
+    def limits(
+        self, own_read: float | None, timeouts: Timeouts, *, stream: bool, now: float
+    ) -> tuple[float, float]:
+        """Return the end of one attempt, and the time by which it must have begun to say something."""
+        end = self.attempt(own_read, now=now)
+        return end, self.first_content(end, timeouts, now=now) if stream else end

@@ -9,6 +9,7 @@ from llmgw_middleware.model.http import Header
 from llmgw_middleware.model.policy import Timeouts
 from llmgw_middleware.transport.h1_connection import READ, Connection
 from llmgw_middleware.transport.h1_dial import Names, connect
+from llmgw_middleware.transport.h1_lease import lease
 from llmgw_middleware.transport.h1_parser import Answer
 from llmgw_middleware.transport.h1_pool import Pool
 from llmgw_middleware.transport.h1_reply import H1Reply
@@ -67,7 +68,7 @@ class H1Transport:
         address = self._known.get((call.method, call.url, call.headers))
         pool, start = address or self._address(loop, call)
         head = finished(start, call)
-        connection = pool.rested(now) or await pool.lease(timeouts, deadline)
+        connection = pool.rested(now) or await lease(pool, timeouts, deadline)
         while True:
             answer = Answer(bodiless=call.method == "HEAD")
             try:
@@ -84,7 +85,7 @@ class H1Transport:
     async def _replaced(self, pool: Pool, timeouts: Timeouts, deadline: float) -> Connection:
         """Return a new connection in place of a stale one. Never Unreachable: something was sent before."""
         try:
-            return await pool.lease(timeouts, deadline, new=True)
+            return await lease(pool, timeouts, deadline, new=True)
         except Unreachable as fault:
             raise Reset(f"a resting connection was closed, and then: {fault}") from fault
 

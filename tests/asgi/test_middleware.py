@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llmgw_middleware.asgi import LLMGatewayMiddleware
-from llmgw_middleware.asgi.middleware import path_of
+from llmgw_middleware.asgi.scope import path_of
 from llmgw_middleware.errors import AuthError, ConfigError
 from llmgw_middleware.model.identity import Identity
 from tests.asgi.calls import Call, ask, host, scope_of

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgw_middleware.model.policy import DEFAULT_TIMEOUTS
+from llmgw_middleware.transport import h1_lease
 from llmgw_middleware.transport.h1_connection import Connection
 from llmgw_middleware.transport.h1_parser import Answer
 from llmgw_middleware.transport.h1_pool import Pool
@@ -52,7 +53,7 @@ def pool_of(limit: int) -> tuple[Pool, Dialler]:
 
 async def lease(pool: Pool, /, *, deadline: float = 10.0, new: bool = False, **limits: Any) -> Connection:
     until = asyncio.get_running_loop().time() + deadline
-    return await pool.lease(replace(DEFAULT_TIMEOUTS, **limits), until, new=new)
+    return await h1_lease.lease(pool, replace(DEFAULT_TIMEOUTS, **limits), until, new=new)
 
 
 def use(dialler: Dialler, connection: Connection) -> Connection:
@@ -410,6 +411,6 @@ async def test_a_connection_given_back_after_closing_is_closed():
     pool, dialler = pool_of(1)
     connection = await lease(pool)
     use(dialler, connection)
-    pool._closed = True
+    pool.closed = True
     pool.give_back(connection, 60.0)
     assert connection.closed
