@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from contextlib import suppress
 
 from llmgw_middleware.asgi.presence import Lookout, Presence
@@ -76,8 +75,11 @@ class Visit:
             message = await self._receive()
         raise CallerGone
 
-    def _identify(self) -> Awaitable[Identity]:
-        return self._door.aidentify(host_request_of(self._scope, self._path, self._headers), self._headers)
+    async def _identify(self) -> Identity:
+        request = host_request_of(self._scope, self._path, self._headers)
+        identity = await self._door.resolver.aresolve(request)
+        self._door.check_caller(identity, request.method, self._headers)
+        return identity
 
     async def _relay(self, answer: Response, stream: Stream) -> None:
         """Send a stream but for its end."""

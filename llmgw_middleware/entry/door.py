@@ -77,12 +77,6 @@ class Door:
         except GatewayError as error:
             return error
 
-    async def aidentify(self, request: HostRequest, headers: Sequence[Header]) -> Identity:
-        """Tell who calls and whether this page may, from the event loop."""
-        identity = await self.resolver.aresolve(request)
-        self.check_caller(identity, request.method, headers)
-        return identity
-
     def refuse(self, error: GatewayError, path: str, headers: Iterable[Header]) -> Response:
         """Word a refusal in the caller's dialect, under the request id that the caller gave, if it is one."""
         return self.gateway.refuse(error, path=path, request_id=request_id_of(headers))

@@ -10,15 +10,17 @@ from typing import Any
 
 from llmgw_middleware.build import build_gateway
 from llmgw_middleware.extensions import Extensions
+from llmgw_middleware.facts import Facts
 from llmgw_middleware.gateway import Gateway
 from llmgw_middleware.model.http import Response
+from llmgw_middleware.model.identity import ANONYMOUS
 from llmgw_middleware.policy.blocked import Blocked
 from llmgw_middleware.policy.condition import Condition
 from llmgw_middleware.policy.lease import Lease
 from llmgw_middleware.policy.pool import Target
 from llmgw_middleware.policy.trail import Trail
 from llmgw_middleware.testing.upstream import Script, ScriptedUpstream, answer
-from tests.gateway.asking import ask
+from tests.gateway.asking import ask, request
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 NAMES = ("004-routes", "004-pool", "004-timeouts", "004-retry", "004-breaker")
@@ -82,7 +84,8 @@ async def ask_beta(gw: Gateway, **asked: Any) -> Response:
 
 
 def pool_of(gw: Gateway) -> Target:
-    return gw.snapshot.choosers["chat-completions"].choose(None, chance=0.0).targets[0]  # type: ignore[arg-type]  # no split: it looks at nothing
+    facts = Facts(request(), ANONYMOUS, gw.locator)  # there is no split: nothing is looked at
+    return gw.snapshot.choosers["chat-completions"].choose(facts, chance=0.0).targets[0]
 
 
 def condition(gw: Gateway, name: str | None) -> Condition:
