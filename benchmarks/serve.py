@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.serve benchmarks.floor:app`` is ``uvicorn --loop uvloop --http httptools`` without access log;
 ``--factory`` calls the object first. ``BENCH_PROFILE`` names a file for a profile, see ``profiling.py``;
-``BENCH_LOG`` a file for the log, which then is written from INFO on.
+``BENCH_LOG`` a file for the log, which then is written from INFO on; ``BENCH_PLAIN`` has the gateway run as Python where it
+was compiled.
 """
 
 from __future__ import annotations
@@ -14,10 +15,24 @@ import signal
 import socket
 import sys
 from contextlib import nullcontext
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
+from pathlib import Path
 
 import uvicorn
 
 from benchmarks.profiling import sampling
+
+
+def pass_over_compiled() -> None:
+    """Have the gateway's modules imported from their sources."""
+    sources = FileFinder.path_hook((SourceFileLoader, SOURCE_SUFFIXES))
+
+    def hook(path: str) -> FileFinder:
+        if "llmgw_middleware" not in Path(path).parts:
+            raise ImportError
+        return sources(path)
+
+    sys.path_hooks.insert(0, hook)
 
 
 def listening() -> socket.socket:
@@ -33,6 +48,8 @@ def main() -> None:
     parser.add_argument("app", metavar="MODULE:NAME")
     parser.add_argument("--factory", action="store_true")
     asked = parser.parse_args()
+    if os.environ.get("BENCH_PLAIN"):
+        pass_over_compiled()
     if log := os.environ.get("BENCH_LOG"):
         logging.basicConfig(filename=log, level=logging.INFO)
     config = uvicorn.Config(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 
 from benchmarks.lab import System, free_port
 
@@ -21,6 +22,20 @@ def gateway(origin: str, *, name: str = "gateway", **env: str) -> System:
     """Return the gateway with its full configuration."""
     command = _asgi("benchmarks.gateway_app:make", "--factory")
     return System(name=name, command=command, env={"BENCH_UPSTREAM": origin} | env)
+
+
+def compiled() -> bool:
+    """Whether the path of a request is compiled here."""
+    found = find_spec("llmgw_middleware.passage")
+    return found is not None and not str(found.origin).endswith(".py")
+
+
+def forms(origin: str, **env: str) -> dict[str, System]:
+    """Return the gateway in the forms that are here, by what a table says of them: compiled, and as Python."""
+    if not compiled():
+        return {"": gateway(origin, **env)}
+    plain = gateway(origin, name="plain", BENCH_PLAIN="1", **env)
+    return {", compiled": gateway(origin, **env), ", as Python": plain}
 
 
 def wsgi(framework: str, origin: str, *, constant: bool) -> System:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmarks.authority import Authority
 from benchmarks.figures import Line, Target, median, number, signed, spread, versus
 from benchmarks.lab import LOAD_CORE, Lab, Load, Sample, System
+from benchmarks.scenarios.beside import beside_floor
 from benchmarks.systems import floor, gateway
 
 REQUEST = Target(bound=2.0, text="≤ 2.0 ×, aim 1.5")
@@ -27,11 +28,16 @@ def rate(samples: Sequence[Sample]) -> list[float]:
 
 
 def _against_floor(lab: Lab, load: Load, target: Target | None = REQUEST) -> list[Line]:
-    with lab.running(floor(lab.origin)) as least, lab.running(gateway(lab.origin)) as ours:
-        base, found = lab.compare([least, ours], load)
+    [(base, ours)] = beside_floor(lab, load)
     return [
-        versus("CPU µs per request, against the floor", cpu(found), cpu(base), unit=1e6, target=target),
-        versus("requests per second", rate(found), rate(base), unit=1),
+        line
+        for form, found in ours.items()
+        for line in (
+            versus(
+                f"CPU µs per request, against the floor{form}", cpu(found), cpu(base), unit=1e6, target=target
+            ),
+            versus(f"requests per second{form}", rate(found), rate(base), unit=1),
+        )
     ]
 
 
@@ -57,23 +63,31 @@ def large_bodies(lab: Lab) -> list[Line]:
 
 def logged(lab: Lab) -> list[Line]:
     """The same as json, with the log written to a file from INFO on: one line per request."""
-    told = {"BENCH_LOG": str(lab.folder / "requests.log"), "LLMGW_LOG_LEVEL": "INFO"}
-    with (
-        lab.running(floor(lab.origin)) as least,
-        lab.running(gateway(lab.origin, name="logged", **told)) as ours,
-    ):
-        base, found = lab.compare([least, ours], Load())
-    return [versus("CPU µs per request, log at INFO", cpu(found), cpu(base), unit=1e6, target=REQUEST)]
+    [(base, ours)] = beside_floor(
+        lab, Load(), BENCH_LOG=str(lab.folder / "requests.log"), LLMGW_LOG_LEVEL="INFO"
+    )
+    return [
+        versus(f"CPU µs per request, log at INFO{form}", cpu(found), cpu(base), unit=1e6, target=REQUEST)
+        for form, found in ours.items()
+    ]
 
 
 def slow_upstream(lab: Lab) -> list[Line]:
     """An upstream that takes 200 ms, 256 requests in flight."""
-    load = Load(connections=256, seconds=3.0, mock="wait=200")
-    with lab.running(floor(lab.origin)) as least, lab.running(gateway(lab.origin)) as ours:
-        base, found = lab.compare([least, ours], load)
+    [(base, ours)] = beside_floor(lab, Load(connections=256, seconds=3.0, mock="wait=200"))
     return [
-        versus("requests per second, against the floor", rate(found), rate(base), unit=1, target=THROUGHPUT),
-        versus("CPU µs per request", cpu(found), cpu(base), unit=1e6),
+        line
+        for form, found in ours.items()
+        for line in (
+            versus(
+                f"requests per second, against the floor{form}",
+                rate(found),
+                rate(base),
+                unit=1,
+                target=THROUGHPUT,
+            ),
+            versus(f"CPU µs per request{form}", cpu(found), cpu(base), unit=1e6),
+        )
     ]
 
 
@@ -81,20 +95,25 @@ def tls(lab: Lab) -> list[Line]:
     """An upstream behind TLS, against the floor with the same TLS, and what TLS adds."""
     authority = Authority(lab.folder)
     upstream = System(name="tls-upstream", command=authority.upstream(), env={})
-    trust = {"SSL_CERT_FILE": str(authority.root)}
+    streams = Load(connections=16, seconds=2.0, mock="events=50,pause=10", stream=True)
     with lab.running(upstream, LOAD_CORE) as secured:
         origin = f"https://127.0.0.1:{secured.port}"
-        with lab.running(floor(origin, **trust)) as least, lab.running(gateway(origin, **trust)) as ours:
-            base, found = lab.compare([least, ours], Load())
-            streams = Load(connections=16, seconds=2.0, mock="events=50,pause=10", stream=True)
-            base_events, found_events = lab.compare([least, ours], streams)
+        (base, ours), (base_events, our_events) = beside_floor(
+            lab, Load(), streams, origin=origin, SSL_CERT_FILE=str(authority.root)
+        )
     return [
-        versus("CPU µs per request, both with TLS", cpu(found), cpu(base), unit=1e6, target=TLS),
-        versus(
-            "CPU µs per paced event, both with TLS",
-            [sample.cpu_per_event for sample in found_events],
-            [sample.cpu_per_event for sample in base_events],
-            unit=1e6,
+        *(
+            versus(f"CPU µs per request, both with TLS{form}", cpu(found), cpu(base), unit=1e6, target=TLS)
+            for form, found in ours.items()
+        ),
+        *(
+            versus(
+                f"CPU µs per paced event, both with TLS{form}",
+                [sample.cpu_per_event for sample in found],
+                [sample.cpu_per_event for sample in base_events],
+                unit=1e6,
+            )
+            for form, found in our_events.items()
         ),
     ]
 
