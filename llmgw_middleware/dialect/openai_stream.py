@@ -120,67 +120,81 @@ class ChatTap:
         """Take bytes split anywhere; return what may go to the caller now. After ``done`` bytes are ignored."""
         if self.done or self.fault is not None:
             return ()
+        fresh = not (self._held or self._splitter.amid)
         mould = self._mould
-        if mould is None:
-            return self._begin(data)
-        if self._held or self._splitter.amid or len(data) > self._longest:
-            return self._go_on(data)
-        if mould.made(data):
+        if mould is not None and fresh and len(data) <= self._longest and mould.made(data):
             return (Piece(data, content=True),)
-        end = mould.last_end(data)
-        if not mould.made(data[:end]):
-            return self._read(data)
-        return (Piece(data[:end], content=True), *self._read(data[end:]))
+        out: list[bytes] = []
+        content = self._begin(data, out) if mould is None else self._go_on(data, 0, out)
+        if fresh and sum(map(len, out)) == len(data):
+            out = [data]  # all of it goes on, and in its order: nothing has to be put together
+        return (Piece(b"".join(out), content),) if out else ()
 
-    def _begin(self, data: bytes) -> Sequence[Piece]:
+    def _begin(self, data: bytes, out: list[bytes]) -> bool:
         """Read the first events by the book, one by one, until those behind them may be known by their mould."""
-        pieces: list[Piece] = []
+        content, start = False, 0
         for _ in range(OPENING):
-            end = data.find(b"\n\n") + 2
-            if end in {1, len(data)}:
+            end = data.find(b"\n\n", start) + 2
+            if end in (1, len(data)):
                 break  # there is no other event behind it
-            pieces += self._read(data[:end])
-            data = data[end:]
-            if self._mould is not None or self._over:
-                return [*pieces, *self.feed(data)]
-        return [*pieces, *self._read(data)] if pieces else self._read(data)
+            content |= self._read(data[start:end], out)
+            start = end
+            if self._over:
+                return content
+            if self._mould is not None:
+                return self._go_on(data, start, out) or content
+        return self._read(data[start:], out) or content
 
-    def _go_on(self, data: bytes) -> Sequence[Piece]:
-        """Read by the book; behind the end of an event that was cut others may be known by their mould again."""
-        end = data.find(b"\n\n") + 2
-        if end in {1, len(data)} or not self._splitter.amid:
-            return self._read(data)
-        return [*self._read(data[:end]), *self.feed(data[end:])]
+    def _go_on(self, data: bytes, start: int, out: list[bytes]) -> bool:
+        """Take events, those that are known by their mould together; behind the end of one that was cut there may be."""
+        content = False
+        if self._splitter.amid:
+            end = data.find(b"\n\n", start) + 2
+            if end in (1, len(data)):
+                return self._read(data[start:], out)
+            content = self._read(data[start:end], out)
+            start = end
+            if self._over:
+                return content
+        mould = self._mould
+        if mould is not None and not self._held and len(data) - start <= self._longest:
+            end = mould.last_end(data)
+            run = data[start:end] if end > start else b""  # mypyc's slices must not end before they begin
+            if mould.made(run):
+                out.append(run)
+                if end == len(data):
+                    return True
+                content, start = True, end
+        return self._read(data[start:], out) or content
 
-    def _read(self, data: bytes) -> Sequence[Piece]:
-        """Read by the book."""
+    def _read(self, data: bytes, out: list[bytes]) -> bool:
+        """Read by the book what goes on as ``out``; returns whether there is content in it."""
         try:
-            return self._run(self._splitter.feed(data))
+            return self._run(self._splitter.feed(data), out)
         except EventTooLong as problem:
-            pieces = self._run(problem.events)
+            content = self._run(problem.events, out)
             if not self._over:
                 self.fault = Fault(kind=FaultKind.PROTOCOL, message=str(problem))
-            return pieces
+            return content
 
     def close(self) -> Sequence[Piece]:
         """Take the upstream's clean end. A last event without its blank line counts."""
         if self._over:
             return ()
         rest = self._splitter.close()
-        pieces = self._run([rest.rstrip(b"\r\n") + b"\n\n"]) if rest.strip() else ()
-        if self._over:
-            return pieces
-        if not self.finished:
-            self.fault = Fault(kind=FaultKind.TRUNCATED, message="the stream ended before its finish")
-            return pieces
-        self.done = True
-        held: list[bytes] = []
-        content = self._move(held)
-        return [*pieces, Piece(b"".join((*held, DONE)), content)]
-
-    def _run(self, events: Sequence[bytes]) -> Sequence[Piece]:
-        """Sort the events; what goes on is one piece, content if any of it is."""
         out: list[bytes] = []
+        content = bool(rest.strip()) and self._run([rest.rstrip(b"\r\n") + b"\n\n"], out)
+        if not self._over:
+            if self.finished:
+                self.done = True
+                content |= self._move(out)
+                out.append(DONE)
+            else:
+                self.fault = Fault(kind=FaultKind.TRUNCATED, message="the stream ended before its finish")
+        return (Piece(b"".join(out), content),) if out else ()
+
+    def _run(self, events: Sequence[bytes], out: list[bytes]) -> bool:
+        """Sort the events; returns whether any that goes on is content."""
         content = False
         told: bytes | None = None
         for event in events:
@@ -196,7 +210,7 @@ class ChatTap:
                     break
         if told is not None:
             self._learn(told, len(events))
-        return (Piece(b"".join(out), content),) if out else ()
+        return content
 
     def _learn(self, event: bytes, events: int) -> None:
         """Take the mould of an event of content, once many came that were not of the mould before."""
@@ -229,6 +243,8 @@ class ChatTap:
         return content
 
     def _judge(self, event: bytes) -> _Verdict:
+        if event == DONE:
+            return self._end()
         # The common event is one line of JSON after "data:"; JSON allows the white space around it. A line break
         # inside would end the line for the caller, so such an event is read by the book.
         if event.startswith(b"data:") and event.find(b"\n", 5, -2) < 0 and b"\r" not in event:

@@ -85,6 +85,8 @@ WITHOUT = {
     "an escape": said("a\n"),
     "two lines": b"event: x\n" + said("a"),
     "a text twice": said("a", content="b"),
+    "a text twice, once with space before its colon": said("a").replace(b'"a"', b'"a","content" :"b"'),
+    "a letter behind a string": said("a").replace(b'"m"', b'"m"content":"x"'),
     "content that is no text": event({"content": ["a"]}),
     "the key within a text": said("a").replace(b'"id":"c"', b'"id":"\\"content\\":\\"x"'),
     "no JSON": b'data: {"content":"a"\n\n',
