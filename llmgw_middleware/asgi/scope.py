@@ -20,16 +20,14 @@ def request_of(
     scope: Scope,
     path: str,
     headers: tuple[Header, ...],
-    body: bytes,
     identify: Callable[[], Awaitable[Identity]],
 ) -> Request:
-    """Return what the gateway takes."""
+    """Return what the gateway takes, but for the body."""
     return Request(
         method=scope["method"],
         path=path,
         query=scope.get("query_string", b""),
         headers=headers,
-        body=body,
         scheme=scope.get("scheme", "http"),
         peer=_peer(scope),
         identify=identify,

@@ -39,7 +39,8 @@ class Visit:
         door = self._door
         try:
             try:
-                door.check_head(self._scope["method"], self._path, self._headers)
+                request = request_of(self._scope, self._path, self._headers, self._identify)
+                door.check_head(request.method, self._path, self._headers, request.named)
                 message = await self._receive()
                 whole = message["type"] == "http.request" and not message.get("more_body", False)
                 body: bytes = message.get("body", b"") if whole else await self._read(message)
@@ -48,9 +49,8 @@ class Visit:
                 await self._tell(door.refuse(error, self._path, self._headers))
                 return
             async with Presence(self._receive, self._lookout) as presence:
-                answer = await door.gateway.handle(
-                    request_of(self._scope, self._path, self._headers, body, self._identify)
-                )
+                request.body = body
+                answer = await door.gateway.handle(request)
                 self._scope["llmgw"] = Handle(gateway=door.gateway, decision=answer.decision)
                 if isinstance(answer, Response) and answer.stream is not None:
                     answer.stream.on_stall = presence.leave

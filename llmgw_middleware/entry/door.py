@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from llmgw_middleware.entry.body import check_content_type, check_length, too_large
 from llmgw_middleware.entry.cross_site import SAFE_METHODS, check_origin, check_origins
@@ -44,9 +44,15 @@ class Door:
         """How many bytes a body may have."""
         return self.gateway.plan.max_body_size
 
-    def check_head(self, method: str, path: str, headers: Sequence[Header]) -> None:
-        """Refuse what can be refused before the body is read: 415 by its type, 413 by its announced length."""
-        limit, named = self.limit, dict(headers)
+    def check_head(
+        self, method: str, path: str, headers: Sequence[Header], named: Mapping[bytes, bytes] | None = None
+    ) -> None:
+        """Refuse what can be refused before the body is read: 415 by its type, 413 by its announced length.
+
+        ``named`` are the headers by name, where somebody has put them so already.
+        """
+        limit = self.limit
+        named = dict(headers) if named is None else named
         length = named.get(b"content-length", b"0")
         plain = named.get(b"content-type") == b"application/json" and len(named) == len(headers)
         if plain and length.isdigit() and len(length) < SHORT and int(length) <= limit:
