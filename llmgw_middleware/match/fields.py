@@ -127,20 +127,22 @@ def _on_text(holds: Callable[[str], bool]) -> Holds:
 
 
 def _comparisons(test: ValueTest) -> list[Part]:
-    rows = (
-        (test.gt, gt, "not greater than"),
-        (test.gte, ge, "not at least"),
-        (test.lt, lt, "not less than"),
-        (test.lte, le, "not at most"),
-    )
     return [
         Part(_compared(compare, bound), f"{words} {spelled(bound)}")
-        for bound, compare, words in rows
-        if bound is not None
+        for name, compare, words in _COMPARISONS
+        if (bound := getattr(test, name)) is not None
     ]
 
 
-def _compared(compare: Callable[[Any, Any], bool], bound: float) -> Holds:
+_COMPARISONS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
+    ("gt", gt, "not greater than"),
+    ("gte", ge, "not at least"),
+    ("lt", lt, "not less than"),
+    ("lte", le, "not at most"),
+)
+
+
+def _compared(compare: Callable[[Any, Any], bool], bound: Any) -> Holds:
     return lambda value: _is_number(value) and compare(value, bound)
 
 

@@ -35,14 +35,11 @@ class Request:
     scheme: str = "http"
     peer: str | None = None
     identify: Callable[[], Awaitable[Identity]] = anonymous
-    _named: dict[bytes, bytes] | None = field(default=None, init=False, repr=False, compare=False)
+    named: Mapping[bytes, bytes] = field(init=False, repr=False, compare=False)
+    """The last line of each header; as many as there are ``headers`` where none is repeated."""
 
-    @property
-    def named(self) -> Mapping[bytes, bytes]:
-        """The last line of each header; as many as there are ``headers`` where none is repeated."""
-        if self._named is None:
-            self._named = dict(self.headers)
-        return self._named
+    def __post_init__(self) -> None:
+        self.named = dict(self.headers)
 
 
 @dataclass(slots=True, kw_only=True)  # made for every request: frozen would cost three times as much

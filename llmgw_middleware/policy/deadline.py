@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from llmgw_middleware.model.policy import Timeouts
 
 
-class Deadline(msgspec.Struct, gc=False):
+class Deadline:
     """The end of a request, over all its attempts, waiting included. ``at`` is on the clock that ``now`` is read from."""
 
-    at: float
+    __slots__ = ("at",)
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def __repr__(self) -> str:
+        return f"<Deadline at {self.at:g}>"
 
     @classmethod
     def after(cls, seconds: float | None, *, now: float) -> Deadline:

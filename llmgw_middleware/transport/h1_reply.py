@@ -21,12 +21,14 @@ class H1Reply:
     Being cancelled while receiving closes the connection, too.
     """
 
-    _closed: bool = False
-    _ended: bool = False
-    _fault: TransportError | None = None
+    __slots__ = (
+        "_answer", "_closed", "_connection", "_ended", "_fault", "_idle", "_inflater", "_pool", "headers", "status",
+    )  # fmt: skip
 
     def __init__(self, answer: Answer, connection: Connection, pool: Pool, *, idle: float) -> None:
         self._answer = answer
+        self._closed = self._ended = False
+        self._fault: TransportError | None = None
         self._connection: Connection | None = connection
         self._pool = pool
         self._idle = idle
