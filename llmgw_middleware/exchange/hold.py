@@ -40,10 +40,11 @@ class Hold:
     def add(self, pieces: Sequence[Piece], *, now: float) -> bool:
         """Hold ``pieces`` and return whether the commit point is reached."""
         due = bool(pieces) and self._opened is not None and now - self._opened >= self._rules.window
-        self.pieces.extend(pieces)
-        self._size += sum(len(piece.data) for piece in pieces)
-        if self._opened is None and any(piece.content for piece in pieces):
-            self._opened = now
+        for piece in pieces:
+            self.pieces.append(piece)
+            self._size += len(piece.data)
+            if piece.content and self._opened is None:
+                self._opened = now
         if self._opened is None:
             return False
         if self._rules.kind == "first_token":

@@ -22,21 +22,22 @@ class Silence(Enum):
 class Patience:
     """Watches one stream. ``finished``: its dialect's end was seen, and only a terminator is outstanding."""
 
-    __slots__ = ("_beat", "_beat_at", "_content", "_finished", "_heard", "_idle", "_total", "until")
+    __slots__ = ("_beat", "_content", "_finished", "_heard", "_idle", "_pings", "_step", "_total", "until")
 
     def __init__(self, timeouts: Timeouts, *, now: float, beat: float | None = None) -> None:
         self._idle = timeouts.stream_idle or float("inf")
+        self._pings = PINGS_UNTIL * self._idle
         self._total = now + (timeouts.stream_total or float("inf"))
         self._beat = HEARTBEAT if beat is None else beat
+        self._step = min(self._idle, self._beat)
         self._heard = self._content = now
-        self._beat_at = now + self._beat
         self._finished: float | None = None
-        self.until = min(self._limit(), self._beat_at)
+        self.until = min(now + self._step, self._total)
         """Until when to wait for more."""
 
     def heard(self, *, content: bool, finished: bool, now: float) -> bool:
         """Note that the upstream sent something; return whether a stream that keeps talking has had its whole time."""
-        self._heard, self._beat_at = now, now + self._beat
+        self._heard = now
         if content:
             self._content = now
         if finished:
@@ -44,18 +45,18 @@ class Patience:
                 self._finished = now
             self.until = self._finished + FINISH_GRACE
             return False
-        self.until = min(self._limit(), self._beat_at)
+        until = now + self._step
+        if not content:
+            until = min(until, self._content + self._pings)
+        self.until = min(self._total, until)
         return now >= self._total
 
     def silence(self, *, now: float) -> Silence:
         """Say what it means that nothing came until now."""
         if self._finished is not None:
             return Silence.FINISHED
-        if now >= self._limit():
+        limit = min(self._heard + self._idle, self._content + self._pings, self._total)
+        if now >= limit:
             return Silence.GIVEN_UP
-        self._beat_at = now + self._beat
-        self.until = min(self._limit(), self._beat_at)
+        self.until = min(limit, now + self._beat)
         return Silence.BEAT
-
-    def _limit(self) -> float:
-        return min(self._heard + self._idle, self._content + PINGS_UNTIL * self._idle, self._total)

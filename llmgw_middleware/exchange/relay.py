@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from llmgw_middleware.dialect.port import CallerDialect, Piece, StreamTap
@@ -32,12 +32,21 @@ class Relay:
     read to its end all the same, for the account.
     """
 
+    _at_end: bool = False
+    _given: float | None = None
+    _watch: asyncio.TimerHandle | None = None
+    _reader: asyncio.Task[object] | None = None
+    _interruption: GatewayError | None = None
+    _closing: asyncio.Task[None] | None = None
+    _stalled: bool = False
+    on_stall: Callable[[], None] | None = None
+
     def __init__(
         self,
         *,
         reply: Reply,
         tap: StreamTap,
-        held: Iterable[Piece],
+        held: Sequence[Piece],
         timeouts: Timeouts,
         caller: CallerDialect | None,
         ended: Ended,
@@ -45,7 +54,7 @@ class Relay:
     ) -> None:
         self._reply = reply
         self._tap = tap
-        self._held = b"".join(piece.data for piece in held)
+        self._held = _joined(held)
         self._caller = caller
         self._ended: Ended | None = ended
         self._drain = drain
@@ -55,14 +64,6 @@ class Relay:
         self._patience = Patience(timeouts, now=self._time())
         if tap.finished:  # with its first content already: only a terminator is outstanding
             self._patience.heard(content=True, finished=True, now=self._time())
-        self._at_end = False
-        self._given: float | None = None
-        self._watch: asyncio.TimerHandle | None = None
-        self._reader: asyncio.Task[object] | None = None
-        self._interruption: GatewayError | None = None
-        self._closing: asyncio.Task[None] | None = None
-        self._stalled = False
-        self.on_stall: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"<Relay of {self._reply!r}, {'open' if self._ended else 'over'}>"
@@ -145,7 +146,7 @@ class Relay:
         if len(pieces) == 1:
             data, content = pieces[0].data, pieces[0].content
         else:
-            data, content = b"".join(piece.data for piece in pieces), any(piece.content for piece in pieces)
+            data, content = _joined(pieces), any(piece.content for piece in pieces)
         if self._patience.heard(content=content, finished=tap.finished, now=self._time()):
             tap.fault = Fault(kind=FaultKind.SILENT)
         return data
@@ -153,7 +154,7 @@ class Relay:
     def _take_silence(self) -> bytes:
         match self._patience.silence(now=self._time()):
             case Silence.FINISHED:
-                return b"".join(piece.data for piece in self._tap.close())
+                return _joined(self._tap.close())
             case Silence.GIVEN_UP:
                 self._tap.fault = Fault(kind=FaultKind.SILENT)
                 return b""
@@ -161,9 +162,13 @@ class Relay:
                 return _COMMENT if self._caller is not None else b""
 
     async def _finish(self) -> None:
-        # Whatever happens now, the answer is complete; only the connection may not be fit for another.
-        with contextlib.suppress(TimeoutError, TransportError):
-            if not self._at_end:
+        if not self._at_end:
+            if self._reply.whole() is not None:  # its end came with the terminator, as usual
+                if (ended := self._over()) is not None:
+                    ended("served", None)
+                return
+            # Whatever happens now, the answer is complete; only the connection may not be fit for another.
+            with contextlib.suppress(TimeoutError, TransportError):
                 await self._reply.receive(self._time() + DRAIN)
         await self._end("served", None)
 
@@ -189,16 +194,21 @@ class Relay:
             await self._end("cancelled", None)
 
     async def _end(self, outcome: End, code: str | None) -> None:
-        ended, self._ended = self._ended, None
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        ended = self._over()
         if ended is None:
             return
         try:
             await self._reply.aclose()
         finally:
             ended(outcome, code)
+
+    def _over(self) -> Ended | None:
+        """Note that it is over, and return who has to be told; None if that was done."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        ended, self._ended = self._ended, None
+        return ended
 
     def _watch_caller(self, stall: float) -> None:
         """Note that the caller has been given something; one timer per stream looks whether it takes it."""
@@ -218,3 +228,7 @@ class Relay:
             self._closing = self._loop.create_task(self._end("cancelled", "caller_stalled"))
             if self.on_stall is not None:
                 self.on_stall()
+
+
+def _joined(pieces: Sequence[Piece]) -> bytes:
+    return pieces[0].data if len(pieces) == 1 else b"".join([piece.data for piece in pieces])

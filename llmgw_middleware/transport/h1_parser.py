@@ -14,7 +14,7 @@ an answer ends is found here, and what is ambiguous is Malformed:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
 
@@ -61,11 +61,12 @@ class Answer:
     _idle_bytes: int = 0
     _tail: bytes = b""
     _ended: bool = False
+    _own: int = 0
     _parser: HttpResponseParser | None = None
     status: int = 0
     """The status code once the head is there, 0 before."""
     buffered: int = 0
-    """Bytes of the body that nobody took yet."""
+    """Bytes of the body that nobody took yet, those between its chunks included."""
     received: bool = False
     """Whether as much as a byte came."""
     complete: bool = False
@@ -242,18 +243,26 @@ class Answer:
     def _chunks(self, data: bytes | memoryview) -> None:
         if self._parser is None:
             raise RuntimeError("this answer was let go: nothing more can be fed to it")
-        before = self.buffered
+        pieces = self._pieces
+        before = len(pieces)
+        fault: HttpParserError | None = None
         try:
             self._parser.feed_data(data)
         except HttpParserError as error:
+            fault = error
+        if self._ended:
+            del pieces[self._own :]  # they are of an answer behind this one
+        if len(pieces) > before:
+            self.buffered += len(data)
+        if fault is not None:
             if not self._ended:
-                raise Malformed(f"the answer's chunks: {error}") from error
+                raise Malformed(f"the answer's chunks: {fault}") from fault
             self.surplus = True
         self._tail = bytes(data[-5:]) if len(data) >= 5 else (self._tail + bytes(data))[-5:]  # noqa: PLR2004
         if self._ended:
             # llhttp passes over line breaks between two answers. The last line but the blank one is never empty.
             self._finish(surplus=self.surplus or self._tail[0] in _LINE_ENDS or self._tail[1:] != _END)
-        elif self.buffered > before:
+        elif len(pieces) > before:
             self._idle_bytes = 0
         else:
             self._idle_bytes += len(data)
@@ -283,15 +292,16 @@ class Answer:
         if self._parser is not None:
             self.keep = self._parser.should_keep_alive()
 
-    def on_body(self, data: bytes) -> None:
-        """Keep what a chunk holds."""
-        if not self._ended:
-            self._pieces.append(data)
-            self.buffered += len(data)
+    @property
+    def on_body(self) -> Callable[[bytes], None]:
+        """What keeps a chunk's bytes: the list itself, as there may be hundreds in a read."""
+        return self._pieces.append
 
     def on_message_complete(self) -> None:
-        """Note the end."""
-        self._ended = True
+        """Note the end; of several, the first."""
+        if not self._ended:
+            self._ended = True
+            self._own = len(self._pieces)
 
     def __repr__(self) -> str:
         return f"<Answer {self.status or '-'} [next: {self.part.value}, buffered: {self.buffered}]>"

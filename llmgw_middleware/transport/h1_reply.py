@@ -48,8 +48,10 @@ class H1Reply:
     def whole(self) -> bytes | None:
         """Return all of the body if it is here already, else None. See ``Reply``."""
         answer = self._answer
-        if self._inflater is not None or self._connection is None or not answer.whole:
+        if self._inflater is not None or not answer.whole:
             return None
+        if self._connection is None:
+            return b"" if self._ended else None
         data = self._connection.take(answer)
         self._note_end()
         return data

@@ -30,9 +30,10 @@ class ScriptedReply:
     def __init__(self, *said: bytes | Exception) -> None:
         self.said = list(said)
         self.closed = 0
+        self.over = False
 
     def whole(self) -> bytes | None:
-        return None
+        return b"" if self.over else None
 
     async def receive(self, deadline: float) -> bytes:
         if not self.said:
@@ -73,6 +74,15 @@ async def test_a_whole_stream_is_served_and_the_connection_given_back():
     stream, ends = relay(reply)
     assert b"".join([chunk async for chunk in stream]) == TEXT + FINISH + DONE
     assert (ends, reply.closed) == ([("served", None)], 1)
+
+
+async def test_an_end_that_is_here_already_is_not_waited_for():
+    reply = ScriptedReply(TEXT + FINISH + DONE, Reset("nobody asks for it"))
+    stream, ends = relay(reply)
+    assert await anext(stream) == TEXT + FINISH + DONE
+    reply.over = True
+    assert [chunk async for chunk in stream] == []
+    assert (ends, len(reply.said)) == ([("served", None)], 1)
 
 
 async def test_what_was_held_comes_first():
