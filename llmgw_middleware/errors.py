@@ -6,6 +6,7 @@ may rely on them. The texts name the rule and the remedy, never an upstream's ad
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 Fault = Literal["client", "gateway", "upstream"]
@@ -31,7 +32,7 @@ class GatewayError(Exception):
         status: int | None = None,
         param: str | None = None,
         retry_after: float | None = None,
-        headers: tuple[tuple[bytes, bytes], ...] = (),
+        headers: Iterable[tuple[bytes, bytes]] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -39,7 +40,7 @@ class GatewayError(Exception):
         self.error_code = self.code if code is None else code
         self.param = param
         self.retry_after = retry_after
-        self.headers = headers
+        self.headers = tuple(headers)
         self.fault_type: str | None = None
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from typing import cast
 
 import pytest
 
@@ -80,7 +81,11 @@ class TestResolver:
         with pytest.raises(AuthError, match="token expired"):
             resolved(hook)
 
-    @pytest.mark.parametrize("found", [True, "alice", {"id": 1}], ids=repr)
+    @pytest.mark.parametrize(
+        "found",
+        [True, "alice", {"id": 1}, Identity(id=cast("str", 7)), Identity(session_key=cast("str", 7))],
+        ids=repr,
+    )
     def test_a_wrong_return_type_is_a_500(self, found):
         with pytest.raises(GatewayError) as caught:
             resolved(lambda _: found)
