@@ -1,7 +1,7 @@
 """Compiles the path of a request with mypyc where ``LLMGW_COMPILE=1`` asks for it; else the package is Python as it stands.
 
 Which modules are compiled stands in ``pyproject.toml``. An editable installation gets them beside their sources, where
-``make plain`` removes them; a wheel gets both, and runs the compiled ones.
+the next one that does not ask for them, or ``make plain``, removes them; a wheel gets both, and runs the compiled ones.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,11 @@ class Compilation(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and hand over what was built."""
+        root, work, began = Path(self.root), Path(self.directory) / "compiled", time.time()
+        if version == "editable":
+            remove_compiled(root)
         if not WANTED or self.target_name != "wheel":
             return
-        root, work = Path(self.root), Path(self.directory) / "compiled"
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(root / "llmgw_middleware", work / "llmgw_middleware", ignore=_not_a_source)
         self._compile(root, work)
@@ -51,13 +54,14 @@ class Compilation(BuildHookInterface[Any]):
             place = library.relative_to(work)
             if version == "editable":
                 shutil.copy(library, root / place)
+                os.utime(root / place, (began, began))  # a source that changed meanwhile is newer
             else:
                 build_data["force_include"][str(library)] = str(place)
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
 
     def _compile(self, root: Path, work: Path) -> None:
-        modules = sorted(set(self._named(root, "compiled")) - set(self._named(root, "plain")))
+        modules = [str(path.relative_to(root)) for path in modules_of(root, self.config)]
         (work / "setup.py").write_text(_SETUP)
         jobs = ("--parallel", str(os.cpu_count() or 1))
         temporary = ("--build-lib", "lib", "--build-temp", "temp")
@@ -75,12 +79,29 @@ class Compilation(BuildHookInterface[Any]):
         shutil.copytree(work / "lib", work, dirs_exist_ok=True)
         shutil.rmtree(work / "lib")
 
-    def _named(self, root: Path, key: str) -> Iterator[str]:
-        for pattern in self.config[key]:
-            found = [str(path.relative_to(root)) for path in root.glob(pattern)]
-            if not found:
-                raise ValueError(f"pyproject.toml: {key} names {pattern!r}, and there is no such module")
-            yield from found
+
+def modules_of(root: Path, config: Mapping[str, Sequence[str]]) -> list[Path]:
+    """Return the modules that ``compiled`` names and ``plain`` does not. ValueError: a pattern that names none."""
+    return sorted(set(_named(root, config, "compiled")) - set(_named(root, config, "plain")))
+
+
+def compiled_in(root: Path) -> list[Path]:
+    """Return the compiled modules that stand beside their sources."""
+    return sorted((root / "llmgw_middleware").rglob("*.so"))
+
+
+def remove_compiled(root: Path) -> None:
+    """Leave the sources alone, and nothing that was compiled of them."""
+    for library in (*compiled_in(root), *root.glob("llmgw__mypyc*.so")):
+        library.unlink()
+
+
+def _named(root: Path, config: Mapping[str, Sequence[str]], key: str) -> Iterator[Path]:
+    for pattern in config[key]:
+        found = list(root.glob(pattern))
+        if not found:
+            raise ValueError(f"pyproject.toml: {key} names {pattern!r}, and there is no such module")
+        yield from found
 
 
 def _not_a_source(_: str, names: list[str]) -> set[str]:

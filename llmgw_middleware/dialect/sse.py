@@ -99,8 +99,9 @@ def _split(data: bytes) -> list[bytes]:
         return events
     events, start = [], 0
     for match in _BLANK_LINE.finditer(data):
-        events.append(data[start : match.end()])
-        start = match.end()
+        end = match.end()
+        events.append(data[start:end])
+        start = end
     events.append(data[start:])
     return events
 

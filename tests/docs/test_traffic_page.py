@@ -29,6 +29,7 @@ from llmgw_middleware.testing.upstream import (
 )
 from tests.docs.pages import DOCS, page
 from tests.gateway.asking import ask, backend, chat_config, error_of, gateway, header
+from tests.match.asking import facts
 from tests.traffic.hearing import listen
 
 PAGE = page("traffic.md")
@@ -229,7 +230,7 @@ def test_one_comes_before_the_other_as_the_text_says():
     snapshot = build_snapshot(load_plan(config, {}))
     found = {}
     for name, chooser in snapshot.choosers.items():
-        [target] = chooser.choose(None, chance=0.0).targets  # type: ignore[arg-type]  # no split: it looks at nothing
+        [target] = chooser.choose(facts(), chance=0.0).targets
         found[name] = chooser.retry_for(target).max_attempts
     assert found == {"own": 5, "row": 4, "none": 3, "pool": 2}
 

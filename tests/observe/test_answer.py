@@ -28,8 +28,8 @@ def decision(**known):
 
 
 def test_the_summary_tells_each_attempt():
-    attempts = [Attempt(backend="a", target="p", started=0, outcome="overloaded"),
-                Attempt(backend="b", target="p", started=0, outcome="served")]  # fmt: skip
+    attempts = (Attempt(backend="a", target="p", started=0, outcome="overloaded"),
+                Attempt(backend="b", target="p", started=0, outcome="served"))  # fmt: skip
     split = SplitChoice(name="chat", key="alice", bucket=42, chosen="p")
     assert summary(decision(route="chat", split=split, attempts=attempts)) == (
         "chat > split p by sticky key, bucket 42 > a: overloaded > b: served"
@@ -42,7 +42,7 @@ def test_the_sticky_key_itself_is_not_told():
 
 
 def test_the_overhead_is_what_no_upstream_was_waited_for():
-    made = decision(route="chat", attempts=[Attempt(backend="a", target="a", started=0, duration=0.5)])
+    made = decision(route="chat", attempts=(Attempt(backend="a", target="a", started=0, duration=0.5),))
     headers = dict(decision_headers(made, elapsed=0.502))
     assert headers[b"x-llmgw-overhead-ms"] == b"2.00"
     assert headers[b"server-timing"] == b"llmgw;dur=2.00, upstream;dur=500.00"
