@@ -6,8 +6,13 @@ DEMO_PORT ?= 8000
 # It asks for an older jiter than OpenAI's newest client does; both work with the newer one.
 APART := 'instructor>=1.17'
 
+# make compiled: the path of a request, compiled beside its sources (hatch_build.py); make plain: as it was.
+# make test-compiled: the tests of that path, compiled; then plain again, whatever happened.
+COMPILED_TESTS := $(addprefix tests/,asgi cel client conformance contract dialect django exchange fastapi flask gateway match \
+	model observe policy rollouts simulations traffic transport usage wsgi test_build.py test_compiled.py test_entry.py \
+	test_explain.py test_face.py test_facts.py test_handle.py test_health.py test_packaging.py e2e/test_asgi.py e2e/test_wsgi.py)
 # make node-clients: what the tests of clients for Node need; without it they are skipped.
-.PHONY: demo demo-flask demo-fastapi test node-clients matrix lint types bench bench-full format clean
+.PHONY: demo demo-flask demo-fastapi test compiled plain test-compiled node-clients matrix lint types bench bench-full format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: pyproject.toml
@@ -27,6 +32,18 @@ demo-fastapi: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest
+
+compiled: $(VENV)/.ready
+	LLMGW_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@test -n "$$(find llmgw_middleware -name '*.so')" || { echo 'nothing was compiled' >&2; exit 1; }
+
+plain:
+	@find llmgw_middleware -name '*.so' -delete
+	@rm -f llmgw__mypyc*.so
+
+test-compiled: $(VENV)/.ready
+	@trap '$(MAKE) --no-print-directory plain' EXIT; trap 'exit 1' INT TERM; \
+	$(MAKE) --no-print-directory compiled && $(BIN)/python -m pytest $(COMPILED_TESTS)
 
 node-clients:
 	npm install --prefix tests/clients/node --no-package-lock --no-audit --no-fund --loglevel=error
@@ -51,5 +68,5 @@ bench: $(VENV)/.ready
 bench-full: $(VENV)/.ready
 	$(BIN)/python -m benchmarks all --write
 
-clean:
+clean: plain
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache

@@ -7,6 +7,7 @@ import platform
 import re
 import resource
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -64,6 +65,14 @@ def describe() -> str:
 def versions(names: tuple[str, ...]) -> str:
     """Return the installed versions of packages."""
     return ", ".join(f"{name} {found}" for name in names if (found := _version(name)))
+
+
+def compiled(package: str) -> str:
+    """Return how many modules of a package are compiled, in words."""
+    spec = find_spec(package)
+    places = (spec and spec.submodule_search_locations) or ()
+    count = sum(1 for place in places for _ in Path(place).rglob("*.so"))
+    return f"{count} modules of {package} compiled" if count else f"{package} not compiled"
 
 
 def _version(name: str) -> str | None:

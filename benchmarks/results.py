@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.figures import Line, median, number, table
 from benchmarks.lab import Lab
-from benchmarks.machine import describe, versions
+from benchmarks.machine import compiled, describe, versions
 
 FILE = Path(__file__).with_name("RESULTS.md")
 PACKAGES = (
@@ -31,7 +31,7 @@ def section(name: str, about: str, lines: Sequence[Line], lab: Lab) -> str:
     if client != "default":
         words = f"LLMGW_BENCH_TRANSPORT={client} {words}"
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    said = f"{when}; {describe()}; {versions(PACKAGES)}{noise}."
+    said = f"{when}; {describe()}; {compiled('llmgw_middleware')}; {versions(PACKAGES)}{noise}."
     return f"## {name}\n\n{about}\n\n    {words}\n\n{table(lines)}\n\n{said}\n"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import arguments, names
+from benchmarks.machine import compiled
 from benchmarks.results import INTRO, merged
 from benchmarks.scenarios import QUICK, SCENARIOS, about
 
@@ -35,6 +36,21 @@ def test_putting_the_same_in_twice_changes_nothing():
 
 def test_a_section_of_a_scenario_that_is_gone_goes():
     assert "gone" not in merged(section("gone", "x"), {}, ORDER)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["a.py"], "measured_here not compiled"),
+        (["a.py", "b.py", "a.cpython-311-x86_64-linux-gnu.so"], "1 modules of measured_here compiled"),
+    ],
+)
+def test_the_line_of_the_machine_says_what_of_the_package_is_compiled(files, words, tmp_path, monkeypatch):
+    (tmp_path / "measured_here").mkdir()
+    for name in ("__init__.py", *files):
+        (tmp_path / "measured_here" / name).touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert compiled("measured_here") == words
 
 
 @pytest.mark.parametrize(
