@@ -140,7 +140,9 @@ class Passage:
             operation=operation,
             model=terms.rewrite.model or model,
             stream=stream,
-            show_usage=stream and facts.body.get(("stream_options", "include_usage")) is True,
+            show_usage=stream
+            and "stream_options" in facts.body.fields()
+            and facts.body.get(("stream_options", "include_usage")) is True,
             replay_safe=replay_safe(chooser.route, operation, facts),
             targets=choice.targets,
             began=self._began,

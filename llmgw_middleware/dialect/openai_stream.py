@@ -43,6 +43,8 @@ LESSON = 16
 DONE = b"data: [DONE]\n\n"
 """The terminator of a stream."""
 
+_CR = 0x0D
+
 _MEANT = re.compile(rb"(?:^|[\r\n])(?::|(?:event|id|retry)[:\r\n])")
 """A comment, or a field that an event may have beside its data."""
 
@@ -60,7 +62,8 @@ class _Verdict(Enum):
     DONE = auto()
 
 
-_CONTENT = _Verdict.CONTENT  # a name of its own: it is looked up for every event
+# Names of their own: they are looked up for every event.
+_CONTENT, _QUIET, _HOLD, _USAGE, _DROP, _DONE = _Verdict
 
 
 class ChatTap:
@@ -221,17 +224,17 @@ class ChatTap:
 
     def _place(self, event: bytes, verdict: _Verdict, out: list[bytes]) -> bool:
         """Put an event where it belongs; returns whether content went out with it."""
-        if verdict is _Verdict.QUIET and not self._held:
+        if verdict is _QUIET and not self._held:
             out.append(event)
             return False
-        if verdict is _Verdict.QUIET or verdict is _Verdict.HOLD:
+        if verdict is _QUIET or verdict is _HOLD:
             self._held.append(event)
             self._held_size += len(event)
             return self._move(out) if self._held_size > MAX_HELD else False
-        if verdict is _Verdict.DROP:
+        if verdict is _DROP:
             return False
         content = self._move(out)
-        if verdict is _Verdict.DONE or self._show_usage:
+        if verdict is _DONE or self._show_usage:
             out.append(event)
         return content
 
@@ -247,7 +250,7 @@ class ChatTap:
             return self._end()
         # The common event is one line of JSON after "data:"; JSON allows the white space around it. A line break
         # inside would end the line for the caller, so such an event is read by the book.
-        if event.startswith(b"data:") and event.find(b"\n", 5, -2) < 0 and b"\r" not in event:
+        if event.startswith(b"data:") and event.find(b"\n", 5, -2) < 0 and _CR not in event:
             data = event[5:]
             try:
                 chunk = _decode(data)
@@ -265,7 +268,7 @@ class ChatTap:
         if data is None:
             return self._judge_dumb(event)
         if not data.strip():
-            return _Verdict.QUIET
+            return _QUIET
         if data.strip() == b"[DONE]":
             return self._end()
         try:
@@ -273,15 +276,15 @@ class ChatTap:
             chunk = _decode(data)
         except _UNREADABLE:
             self.malformed += 1
-            return _Verdict.DROP
+            return _DROP
         return self._judge_chunk(chunk, data)
 
     def _judge_dumb(self, event: bytes) -> _Verdict:
         """Judge an event without data. One without a line that means anything is not of this format."""
         if not event.strip() or _MEANT.search(event):
-            return _Verdict.QUIET
+            return _QUIET
         self.malformed += 1
-        return _Verdict.DROP
+        return _DROP
 
     def _judge_chunk(self, chunk: Chunk, data: bytes) -> _Verdict:
         choices = chunk.choices or ()
@@ -294,13 +297,13 @@ class ChatTap:
         self._said = self._said or content
         if finish:
             self._held_content |= content
-            return _Verdict.HOLD
+            return _HOLD
         if content:
             return _CONTENT
         # OpenRouter's usage chunk has a choice with an empty delta, after the finish.
         if counted and (not choices or self.finished):
-            return _Verdict.USAGE
-        return _Verdict.QUIET
+            return _USAGE
+        return _QUIET
 
     def _note(self, choices: Sequence[Choice]) -> tuple[bool, bool]:
         """Keep the account of the choices; return whether there is content and whether one finishes."""
@@ -334,11 +337,11 @@ class ChatTap:
 
     def _fail(self, data: bytes) -> _Verdict:
         self.fault = fault_in_stream(data)
-        return _Verdict.DROP
+        return _DROP
 
     def _end(self) -> _Verdict:
         if not (self._said or self.finished):
             self.fault = Fault(kind=FaultKind.TRUNCATED, message="the stream ended before anything was said")
-            return _Verdict.DROP
+            return _DROP
         self.finished = self.done = True
-        return _Verdict.DONE
+        return _DONE
