@@ -8,9 +8,9 @@ APART := 'instructor>=1.17'
 
 # make compiled: the path of a request, compiled beside its sources (hatch_build.py); make plain: as it was.
 # make test-compiled: the tests of that path, compiled; then plain again, whatever happened.
-COMPILED_TESTS := $(addprefix tests/,asgi cel client conformance contract dialect django exchange fastapi flask gateway match \
-	model observe policy rollouts simulations traffic transport usage wsgi test_build.py test_compiled.py test_entry.py \
-	test_explain.py test_face.py test_facts.py test_handle.py test_health.py test_packaging.py e2e/test_asgi.py e2e/test_wsgi.py)
+COMPILED_TESTS := $(addprefix tests/,asgi contract dialect exchange gateway match observe policy traffic transport wsgi \
+	test_build.py test_compiled.py test_entry.py test_explain.py test_facts.py test_handle.py test_packaging.py \
+	e2e/test_asgi.py e2e/test_wsgi.py)
 # make node-clients: what the tests of clients for Node need; without it they are skipped.
 .PHONY: demo demo-flask demo-fastapi test compiled plain test-compiled node-clients matrix lint types bench bench-full format clean
 .DEFAULT_GOAL := test
