@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 
 from llmgw_middleware.model.decision import Decision
 
@@ -21,7 +22,8 @@ class RequestLog:
         failed = decision.outcome == "truncated" or (decision.status or 0) >= 500  # noqa: PLR2004 - not the caller's fault
         level = logging.WARNING if failed else logging.INFO
         if log.isEnabledFor(level):
-            log.log(level, "%s", line(decision), extra={f"llmgw_{k}": v for k, v in fields(decision).items()})
+            told = fields(decision)
+            log.log(level, "%s", _line(told), extra=dict(zip(_EXTRA, told.values(), strict=True)))
 
 
 def fields(decision: Decision) -> dict[str, object]:
@@ -47,11 +49,18 @@ def fields(decision: Decision) -> dict[str, object]:
 
 def line(decision: Decision) -> str:
     """Return a decision as ``key=value`` words; what is not known is left out."""
-    return " ".join(f"{name}={_word(value)}" for name, value in fields(decision).items() if value is not None)
+    return _line(fields(decision))
+
+
+def _line(told: Mapping[str, object]) -> str:
+    return " ".join([f"{name}={_word(value)}" for name, value in told.items() if value is not None])
 
 
 def _word(value: object) -> str:
     """Return a value as one word; a model's name is the caller's, and could begin a line or a word of its own."""
     text = str(value)
-    plain = text.isprintable() and not any(mark in text for mark in ' "=')
+    plain = text.isprintable() and " " not in text and '"' not in text and "=" not in text
     return text if plain else json.dumps(text)
+
+
+_EXTRA = tuple(f"llmgw_{name}" for name in fields(Decision(request_id="", started=0.0)))
