@@ -71,12 +71,12 @@ async def test_a_deny_rule_lets_pass_what_it_is_not_about(upstream):
         assert await route_taken(gw, body={"model": "gpt-4o", "messages": []}) == ("rest", 200)
 
 
-DEEP = b'{"model":"m","messages":[],"x":' + b"[" * 2000 + b"]" * 2000 + b"}"
+DEEP = b'{"model":"m","messages":[],"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 BODIES = {
     "no JSON": (b'{"model": ', 400, "invalid_json"),
     "no object": (b"[1]", 400, "invalid_json"),
     "nothing": (b"", 400, "invalid_json"),
-    "2,000 deep, read": (DEEP, 400, "json_too_deep"),
+    "100,000 deep, read": (DEEP, 400, "json_too_deep"),
     "a doubled key": (b'{"model":"a","model":"b","messages":[]}', 400, "duplicate_key"),
     "a doubled key far below": (
         b'{"model":"a","messages":[],"x":{"y":[{"z":1,"z":2}]}}',
