@@ -69,10 +69,15 @@ def versions(names: tuple[str, ...]) -> str:
 
 def compiled(package: str) -> str:
     """Return how many modules of a package are compiled, in words."""
+    count = compiled_modules(package)
+    return f"{count} modules of {package} compiled" if count else f"{package} not compiled"
+
+
+def compiled_modules(package: str) -> int:
+    """Return how many modules of a package are compiled."""
     spec = find_spec(package)
     places = (spec and spec.submodule_search_locations) or ()
-    count = sum(1 for place in places for _ in Path(place).rglob("*.so"))
-    return f"{count} modules of {package} compiled" if count else f"{package} not compiled"
+    return sum(1 for place in places for _ in Path(place).rglob("*.so"))
 
 
 def _version(name: str) -> str | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 
 from benchmarks.lab import System, free_port
+from benchmarks.machine import compiled_modules
 
 
 def _asgi(app: str, *options: str) -> tuple[str, ...]:
@@ -24,15 +24,9 @@ def gateway(origin: str, *, name: str = "gateway", **env: str) -> System:
     return System(name=name, command=command, env={"BENCH_UPSTREAM": origin} | env)
 
 
-def compiled() -> bool:
-    """Whether the path of a request is compiled here."""
-    found = find_spec("llmgw_middleware.passage")
-    return found is not None and not str(found.origin).endswith(".py")
-
-
 def forms(origin: str, **env: str) -> dict[str, System]:
     """Return the gateway in the forms that are here, by what a table says of them: compiled, and as Python."""
-    if not compiled():
+    if not compiled_modules("llmgw_middleware"):
         return {"": gateway(origin, **env)}
     plain = gateway(origin, name="plain", BENCH_PLAIN="1", **env)
     return {", compiled": gateway(origin, **env), ", as Python": plain}

@@ -172,9 +172,8 @@ class Answer:
             self._count_interim()
             return
         self._choose_part(status, old=old)
-        if (
-            head.find(b" \r") >= 0 or head.find(b"\t\r") >= 0
-        ):  # llhttp leaves the white space behind a value (RFC 9110, 5.5)
+        # llhttp leaves the white space behind a value (RFC 9110, 5.5).
+        if head.find(b" \r") >= 0 or head.find(b"\t\r") >= 0:
             self.headers = [(name, value.rstrip(b" \t")) for name, value in self.headers]
         self.status = status
         if self.part is not _CHUNKS:

@@ -1,6 +1,7 @@
 """Transforms before routing, on a route, and on answers, over the whole gateway."""
 
 import json
+import sys
 
 import pytest
 
@@ -200,7 +201,9 @@ async def test_a_body_that_cannot_be_made_is_refused(upstream):
     assert upstream.requests == []
 
 
-DEEP = b'{"model":"gpt-4o","messages":[],"x":' + b"[" * 900 + b"]" * 900 + b"}"
+DEPTH = 900 if sys.version_info < (3, 12) else 3000
+"""Deep enough for a change to fail; a body that is deeper by far cannot be read at all."""
+DEEP = b'{"model":"gpt-4o","messages":[],"x":' + b"[" * DEPTH + b"]" * DEPTH + b"}"
 
 
 @pytest.mark.parametrize(
