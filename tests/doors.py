@@ -37,10 +37,21 @@ class FakeAttributes:
 
 
 class FakeStream:
-    """Chunks, then the end; before each chunk named in ``holds`` it waits until ``release`` is called."""
+    """Chunks, then the end; before each chunk named in ``holds`` it waits until ``release`` is called.
 
-    def __init__(self, *chunks: bytes, holds: tuple[int, ...] = (), fails: Exception | None = None) -> None:
+    ``tells_last``: it says of its last chunk that it is the last.
+    """
+
+    def __init__(
+        self,
+        *chunks: bytes,
+        holds: tuple[int, ...] = (),
+        fails: Exception | None = None,
+        tells_last: bool = False,
+    ) -> None:
         self._chunks = list(chunks)
+        self._tells_last = tells_last
+        self.last = False
         self._holds = set(holds)
         self._fails = fails
         self._given = 0
@@ -63,6 +74,7 @@ class FakeStream:
             while not self._gate.is_set():  # noqa: ASYNC110 - released from other threads
                 await asyncio.sleep(0.005)
         if index < len(self._chunks):
+            self.last = self._tells_last and index == len(self._chunks) - 1
             return self._chunks[index]
         if self._fails is not None:
             raise self._fails

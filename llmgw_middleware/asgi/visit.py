@@ -54,7 +54,7 @@ class Visit:
                 self._scope["llmgw"] = Handle(gateway=door.gateway, decision=answer.decision)
                 if isinstance(answer, Response) and answer.stream is not None:
                     answer.stream.on_stall = presence.leave
-                    await self._relay(answer, answer.stream)
+                    answer.body = await self._relay(answer, answer.stream)
             if presence.left:
                 await self._leave()
             elif isinstance(answer, Response):
@@ -81,21 +81,24 @@ class Visit:
         self._door.check_caller(identity, request.method, self._headers)
         return identity
 
-    async def _relay(self, answer: Response, stream: Stream) -> None:
-        """Send a stream but for its end."""
+    async def _relay(self, answer: Response, stream: Stream) -> bytes:
+        """Send a stream but for its end, and return what is to be sent with that: the last chunk, if it is known for it."""
         send = self._send
         try:
             await self._begin(answer)
             async for chunk in stream:
+                if stream.last:
+                    return chunk
                 try:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 except OSError as error:  # how ASGI 2.4 tells of a disconnect
                     raise CallerGone from error
         finally:
             await stream.aclose()
+        return b""
 
     async def _tell(self, answer: Response) -> None:
-        """Send an answer; of a stream, the end."""
+        """Send an answer; of a stream, what is left of it, and the end."""
         if answer.stream is None:
             await self._begin(answer)
         try:

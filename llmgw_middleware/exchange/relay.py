@@ -40,6 +40,7 @@ class Relay:
     _closing: asyncio.Task[None] | None = None
     _stalled: bool = False
     on_stall: Callable[[], None] | None = None
+    last: bool = False
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Relay:
         if self._ended is None or self._closing is not None:
             raise StopAsyncIteration
         data, self._held = self._held, b""
+        problem: BaseException | None = None
         try:
             while not data:
                 if self._interruption is not None or self._tap.fault is not None:
@@ -87,12 +89,15 @@ class Relay:
                     await self._finish()
                     break
                 data = await self._hear()
-        except BaseException:
+        except BaseException as error:  # noqa: BLE001 - it goes on
+            problem = error
+        if problem is not None:
             await self.aclose()
-            raise
+            raise problem
         if not data:
             raise StopAsyncIteration
-        if self._stall is not None:
+        self.last = self._is_here()
+        if not self.last and self._stall is not None:
             self._watch_caller(self._stall)
         return data
 
@@ -161,11 +166,19 @@ class Relay:
             case Silence.BEAT:
                 return _COMMENT if self._caller is not None else b""
 
+    def _is_here(self) -> bool:
+        """Whether the end of the body came with the terminator, as usual; then the stream is over."""
+        tap = self._tap
+        here = (
+            tap.done and tap.fault is None and self._interruption is None and self._reply.whole() is not None
+        )
+        if here and (ended := self._over()) is not None:
+            ended("served", None)
+        return here
+
     async def _finish(self) -> None:
         if not self._at_end:
-            if self._reply.whole() is not None:  # its end came with the terminator, as usual
-                if (ended := self._over()) is not None:
-                    ended("served", None)
+            if self._is_here():
                 return
             # Whatever happens now, the answer is complete; only the connection may not be fit for another.
             with contextlib.suppress(TimeoutError, TransportError):
@@ -187,11 +200,15 @@ class Relay:
 
     async def _read_out(self) -> None:
         """Read the upstream to its end for nobody, so that its usage is known."""
+        problem: BaseException | None = None
         try:
             while not self._tap.done and self._tap.fault is None and self._interruption is None:
                 await self._hear()
-        finally:
-            await self._end("cancelled", None)
+        except BaseException as error:  # noqa: BLE001 - it goes on
+            problem = error
+        await self._end("cancelled", None)
+        if problem is not None:
+            raise problem
 
     async def _end(self, outcome: End, code: str | None) -> None:
         ended = self._over()

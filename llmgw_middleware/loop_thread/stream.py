@@ -128,7 +128,7 @@ class SyncStream(Iterator[bytes]):
         """Wait for the next chunk, or for the moment to say something else; None ends the body."""
         if self._cut:  # never a clean end: the answer is not complete
             raise Unavailable("The server is stopping.", code="draining")
-        if self._closed:
+        if self._closed or (self._pending is None and self._stream.last):
             return None
         step = self._pending = self._pending or self._thread.submit(self._step())
         silent_since = time.monotonic()

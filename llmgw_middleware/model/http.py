@@ -62,9 +62,11 @@ class Stream(Protocol):
 
     ``on_stall`` is called when the caller has taken nothing for ``callerStall`` seconds and the upstream has been let
     go; a door that can cut the caller's connection sets it. Whoever pulls after that gets an exception, never an end.
+    ``last``: the chunk that was just given is known to be the last, so that it can be sent together with the end.
     """
 
     on_stall: Callable[[], None] | None
+    last: bool
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 

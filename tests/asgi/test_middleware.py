@@ -89,6 +89,13 @@ class TestAnswers:
             False,
         )
 
+    async def test_a_chunk_that_is_known_to_be_the_last_is_sent_together_with_the_end(self):
+        source = FakeStream(b"data: 1\n\n", b"data: 2\n\n", tells_last=True)
+        call = await ask(door_to(FakeGateway(streaming(source))))
+        bodies = [(m["body"], m["more_body"]) for m in call.sent[1:]]
+        assert bodies == [(b"data: 1\n\n", True), (b"data: 2\n\n", False)]
+        assert source.closed.is_set()
+
     async def test_a_stream_that_breaks_is_never_ended_as_if_it_were_complete(self):
         source = FakeStream(b"data: 1\n\n", fails=LookupError("cut"))
         call = Call()

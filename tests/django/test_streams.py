@@ -18,6 +18,7 @@ class Chunks:
     """A stream of the gateway that counts how often it was closed; ``wait`` never comes to its second chunk."""
 
     on_stall: Callable[[], None] | None = None
+    last = False
 
     def __init__(self, *chunks: bytes, wait: bool = False) -> None:
         self._chunks = iter(chunks)

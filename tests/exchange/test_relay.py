@@ -85,6 +85,22 @@ async def test_an_end_that_is_here_already_is_not_waited_for():
     assert (ends, len(reply.said)) == ([("served", None)], 1)
 
 
+async def test_a_chunk_with_the_end_behind_it_is_the_last_and_settles_the_order():
+    reply = ScriptedReply(TEXT, FINISH + DONE)
+    stream, ends = relay(reply)
+    assert (await anext(stream), stream.last, ends) == (TEXT, False, [])
+    reply.over = True
+    assert (await anext(stream), stream.last, ends) == (FINISH + DONE, True, [("served", None)])
+    await stream.aclose()
+    assert ends == [("served", None)]
+
+
+async def test_a_terminator_whose_body_goes_on_is_not_known_to_be_the_last():
+    stream, ends = relay(ScriptedReply(TEXT + FINISH + DONE))
+    assert (await anext(stream), stream.last, ends) == (TEXT + FINISH + DONE, False, [])
+    await stream.aclose()
+
+
 async def test_what_was_held_comes_first():
     stream, _ = relay(ScriptedReply(TEXT, FINISH, DONE, b""), held=[Piece(b": role\n\n", content=False)])
     assert await anext(stream) == b": role\n\n"

@@ -237,6 +237,19 @@ class TestStreams:
 
         assert list(thread.iterate(source, gone=gone, heartbeat=0.01)) == [b"data: 1\n\n"]
 
+    def test_nothing_is_asked_for_behind_the_last_chunk(self, thread):
+        source = FakeStream(b"a", b"b", holds=(2,), tells_last=True)
+        assert list(thread.iterate(source)) == [b"a", b"b"]
+        assert source.closed.wait(TIMEOUT)
+        assert not source.waiting.is_set()
+
+    def test_a_last_chunk_that_comes_during_a_comment_is_given(self, thread):
+        source = FakeStream(b"data: 1\n\n", b"data: 2\n\n", holds=(1,), tells_last=True)
+        stream = thread.iterate(source, heartbeat=0.01)
+        assert [next(stream), next(stream)] == [b"data: 1\n\n", HEARTBEAT]
+        source.release()
+        assert [chunk for chunk in stream if chunk != HEARTBEAT] == [b"data: 2\n\n"]
+
     def test_what_belongs_to_the_caller_is_given_back_once(self, thread):
         closed = []
         stream = thread.iterate(FakeStream(b"a"), on_close=lambda: closed.append(1))
