@@ -15,9 +15,9 @@ from typing import Any, TypeVar, overload
 
 from llmgw_middleware.attributes import AttributeReader
 from llmgw_middleware.dialect.registry import caller_dialect
-from llmgw_middleware.errors import GatewayError, Unavailable
+from llmgw_middleware.errors import GatewayError
 from llmgw_middleware.geo import Locator
-from llmgw_middleware.lifespan import Loops
+from llmgw_middleware.lifespan import Loops, ending
 from llmgw_middleware.loop_thread import LoopThread
 from llmgw_middleware.match.callers import WHOLE
 from llmgw_middleware.model.decision import Decision
@@ -191,7 +191,7 @@ class Gateway:
         bound = self._loops.current()
         if await bound.gate.drain(self.plan.drain_timeout if seconds is None else seconds):
             return True
-        bound.interrupt(Unavailable("This server is shutting down.", code="draining"))
+        bound.interrupt(ending())
         return await bound.gate.drain(FAREWELL)
 
     def refuse(self, error: GatewayError, *, path: str, request_id: str | None = None) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 
-from llmgw_middleware.errors import GatewayError
+from llmgw_middleware.errors import GatewayError, Unavailable
 from llmgw_middleware.exchange.gate import Gate
 from llmgw_middleware.exchange.loop import Exchange
 from llmgw_middleware.exchange.relay import Relay
@@ -13,6 +13,11 @@ from llmgw_middleware.health import Beside, start
 from llmgw_middleware.observe.ids import RequestIds
 from llmgw_middleware.shadow import Shadow
 from llmgw_middleware.transport.port import Transport
+
+
+def ending() -> Unavailable:
+    """Return what open streams are told when they are ended by us."""
+    return Unavailable("This server is shutting down.", code="draining")
 
 
 class Bound:
@@ -52,7 +57,8 @@ class Bound:
             self._tasks = list(start(checkers, self.transport))
 
     async def aclose(self) -> None:
-        """Stop the tasks and close every connection."""
+        """Tell what streams are open, stop the tasks and close every connection."""
+        self.interrupt(ending())  # before their upstreams end, which would look like a failure of theirs
         tasks = [*self._stop(), *self._standing]
         for task in self._standing:
             task.cancel()

@@ -128,6 +128,19 @@ async def test_streams_that_outlast_the_draining_are_told_and_get_no_finish(llmg
     await asyncio.to_thread(llmgw_upstream.wait_open, 0)
 
 
+async def test_streams_that_are_open_when_the_gateway_closes_are_told_why(llmgw_upstream):
+    llmgw_upstream.default(HALF + raw(Silence()))
+    async with gateway(config(llmgw_upstream.url)) as gw:
+        response = await ask(gw, stream=True)
+        listening = asyncio.create_task(listen(response))
+        await asyncio.sleep(0)
+        await gw.aclose()
+        heard = await listening
+        assert (heard.text, heard.ends, heard.errors) == ("Half of it", (), ("draining",))
+        assert [decision.code for decision in gw.recorder] == ["draining"]
+    await asyncio.to_thread(llmgw_upstream.wait_open, 0)
+
+
 async def test_an_idle_gateway_is_drained_at_once(llmgw_upstream):
     async with gateway(config(llmgw_upstream.url)) as gw:
         assert await gw.drain(0)
