@@ -25,10 +25,11 @@ class CannedReply:
     def __init__(self, kind: bytes, parts: list[bytes]) -> None:
         self.headers: tuple[Header, ...] = ((b"content-type", kind),)
         self._parts = iter(parts)
+        self._alone = len(parts) == 1
 
-    def whole(self) -> bytes:
-        """Return all parts."""
-        return b"".join(self._parts)
+    def whole(self) -> bytes | None:
+        """Return the body of one part."""
+        return next(self._parts, b"") if self._alone else None
 
     async def receive(self, deadline: float) -> bytes:
         """Return the next part."""

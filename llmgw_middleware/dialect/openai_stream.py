@@ -136,11 +136,13 @@ class ChatTap:
     def _begin(self, data: bytes, out: list[bytes]) -> bool:
         """Read the first events by the book, one by one, until those behind them may be known by their mould."""
         content, start = False, 0
+        whole = not self._splitter.amid and _CR not in data and len(data) <= self._longest
         for _ in range(OPENING):
             end = data.find(b"\n\n", start) + 2
             if end in (1, len(data)):
                 break  # there is no other event behind it
-            content |= self._read(data[start:end], out)
+            event = data[start:end]
+            content |= self._run([event], out) if whole else self._read(event, out)
             start = end
             if self._over:
                 return content

@@ -119,8 +119,9 @@ class Resolver:
             )
         if not isinstance(found, Identity):
             raise TypeError(f"identify returned {type(found).__name__}; it must return Identity or None")
-        names: tuple[object, object] = (found.id, found.session_key or "")
-        if not all(isinstance(name, str) for name in names):
+        name: object = found.id
+        key: object = found.session_key or ""
+        if not (isinstance(name, str) and isinstance(key, str)):
             raise TypeError("identify returned an Identity whose id or session_key is no text")
         # What the developer's own resolver says is final; configured paths and defaults fill the gaps.
         read = self._gateway.attributes.read(request, {"user": found.attributes}, user=found.id)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from llmgw_middleware.exchange.attempt import FINISH_GRACE, PINGS_UNTIL
 from llmgw_middleware.model.policy import Timeouts
+
+FINISH_GRACE = 2.0
+"""Seconds that a stream whose end was seen may take to send its terminator."""
+
+PINGS_UNTIL = 10
+"""How many times ``streamIdle`` an upstream may live on pings and comments alone."""
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment is sent, so that proxies do not close the caller's connection."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 
-from llmgw_middleware.dialect.port import OPAQUE, Asked, Conversation, Fields, Outgoing, StreamTap
+from llmgw_middleware.dialect.port import (
+    OPAQUE,
+    Asked,
+    Conversation,
+    Fields,
+    MalformedReply,
+    Outgoing,
+    StreamTap,
+)
+from llmgw_middleware.exchange.faults import fault_of
 from llmgw_middleware.exchange.headers import JSON, media_type, over
 from llmgw_middleware.exchange.order import Leg, Order
 from llmgw_middleware.exchange.outcome import Outcome, Whole
@@ -58,7 +67,10 @@ class Wording:
         status, headers = reply.status, reply.headers
         if 200 <= status < 300:  # noqa: PLR2004 - the class of success
             kind = media_type(headers).decode("latin-1")
-            receipt = self.talk.read_reply(self.outgoing, body, kind)
+            try:
+                receipt = self.talk.read_reply(self.outgoing, body, kind)
+            except MalformedReply as error:
+                return fault_of(error)
             return Whole(status, headers if kind == JSON else (*JSON_HEADERS, *_others(headers)), receipt)
         fault = self.talk.read_error(status, headers, body[:MAX_ERROR], now=time.time())
         stand_in = self.outgoing.otherwise

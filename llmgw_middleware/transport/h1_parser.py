@@ -145,7 +145,7 @@ class Answer:
         self._waiting = b""
         self._whole_head(bytes(waiting[:end]))
         if end < len(waiting):
-            self.feed(bytes(waiting[end:]))
+            self.feed(memoryview(waiting)[end:])
 
     def _check_begun(self, start: int) -> None:
         """Judge a head that is not complete, so that a peer of another protocol is not waited for."""

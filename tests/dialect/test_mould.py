@@ -89,7 +89,6 @@ WITHOUT = {
     "a letter behind a string": said("a").replace(b'"m"', b'"m"content":"x"'),
     "content that is no text": event({"content": ["a"]}),
     "the key within a text": said("a").replace(b'"id":"c"', b'"id":"\\"content\\":\\"x"'),
-    "no JSON": b'data: {"content":"a"\n\n',
     "not the whole event": said("a") + b"data:",
     "a key that is overridden": said("a").replace(b'"content":"a"', b'"content":"a","co\\u006etent":"b"'),
 }

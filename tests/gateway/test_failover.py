@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmgw_middleware.exchange import attempt
+from llmgw_middleware.exchange import opening
 from llmgw_middleware.testing.streams import Event
 from llmgw_middleware.testing.upstream import (
     Close,
@@ -195,7 +195,7 @@ async def test_a_malformed_event_amid_a_good_stream_is_left_out():
 
 
 async def test_an_answer_in_one_chunk_without_a_terminator_is_not_waited_upon_for_long(monkeypatch):
-    monkeypatch.setattr(attempt, "FINISH_GRACE", 0.05)
+    monkeypatch.setattr(opening, "FINISH_GRACE", 0.05)
     chunk = stream_chunk({"content": "all at once"}, finish_reason="stop")
     with ScriptedUpstream() as up:
         up.default(sse([chunk], done=False, finish=False) + raw(Silence()))
