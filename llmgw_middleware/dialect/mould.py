@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from llmgw_middleware.dialect.plain_texts import COMPILED, counted, marks_in, walked
+
 _TEXTS = (b'"content":', b'"reasoning_content":', b'"arguments":')
 """Fields that carry a piece of the answer; the first that an event has is its text."""
 
@@ -19,9 +21,6 @@ _PADDING = b'"obfuscation":'
 
 _KEY = 48
 """Bytes before a text that tell events apart: as few as are searched for quickly."""
-
-_NO_LETTERS = bytes(range(32)) + b'"\\'
-"""What a JSON string holds only as an escape (RFC 8259, 7), and the sign of one."""
 
 _CR, _ESCAPE = b"\r\\"  # as numbers they are looked for seven times as fast
 
@@ -41,7 +40,7 @@ class Mould:
         self._key = self._head[-_KEY:]
         self._joint = self._tail + self._head
         self._rest = len(self._joint) - len(self._key)
-        self._marks = _marks(self._joint)
+        self._marks = marks_in(self._joint)
 
     def __repr__(self) -> str:
         return f"<Mould {len(self._head)} + {len(self._tail)} bytes>"
@@ -70,14 +69,12 @@ class Mould:
         return 0 if at < 0 else at + len(self._tail)
 
     def _are_plain(self, data: bytes) -> bool:
-        """Whether no text has an escape or anything else but letters: a quick answer, and the usual one.
-
-        Where the events are as many as their joints and one, a mark in a text would be one too many.
-        """
-        if self._between is not None or not data.isascii():
+        """Whether no text has an escape or anything else but ASCII letters: a quick answer, and the usual one."""
+        if self._between is not None:
             return False
-        events = data.count(self._joint) + 1
-        return _marks(data) == events * self._marks and len(data) > events * len(self._joint)
+        if COMPILED:
+            return walked(data, len(self._head), self._joint, self._tail)
+        return counted(data, self._joint, self._marks)
 
     def _are_strings(self, texts: Sequence[bytes]) -> bool:
         """Whether they are the insides of JSON strings. A line break, which none may hold, keeps them apart."""
@@ -90,10 +87,6 @@ class Mould:
             return len(read) == len(texts) and all(read)  # an empty text is no content
         except _UNREADABLE:
             return False
-
-
-def _marks(data: bytes) -> int:
-    return len(data) - len(data.translate(None, _NO_LETTERS))
 
 
 def mould_of(event: bytes) -> Mould | None:
