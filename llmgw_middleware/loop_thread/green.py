@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from gevent import get_hub
 from gevent.event import Event
 
-from llmgw_middleware.loop_thread.call import Cancelled
+from llmgw_middleware.loop_thread.call import LoopCall
 from llmgw_middleware.loop_thread.unpatched import original
 
 T = TypeVar("T")
@@ -105,21 +105,13 @@ def bell_here() -> Bell:
     return bell
 
 
-class GreenCall(Generic[T]):
-    """A coroutine on the loop that a greenlet waits for."""
+class GreenCall(LoopCall[T]):
+    """A call that a greenlet waits for: at an event, for which it has a bell."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
-        self._coroutine = coroutine
-        self._loop = loop
-        self._task: asyncio.Task[T] | None = None
-        self._done = False
-        self._cancelled = False
         self._event: Event | None = None
         self._bell: Bell | None = None
-        loop.call_soon_threadsafe(self._begin)
-
-    def __repr__(self) -> str:
-        return f"<GreenCall {'ended' if self._done else 'running'}>"
+        super().__init__(coroutine, loop)
 
     def wait(self, timeout: float | None) -> bool:
         """Wait while other greenlets run."""
@@ -132,33 +124,6 @@ class GreenCall(Generic[T]):
             self._event.wait(timeout)
         return self._done
 
-    def result(self) -> T:
-        """Return what came out, or raise it."""
-        if self._task is None or self._task.cancelled():
-            raise Cancelled
-        return self._task.result()
-
-    def cancel(self) -> None:
-        """Have the coroutine cancelled."""
-        if not self._done:
-            self._cancelled = True
-            self._loop.call_soon_threadsafe(self._stop)
-
-    def _begin(self) -> None:
-        if self._cancelled:
-            self._coroutine.close()
-            self._ended()
-            return
-        self._task = self._loop.create_task(self._coroutine)
-        self._task.add_done_callback(self._ended)
-
-    def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def _ended(self, task: asyncio.Task[T] | None = None) -> None:
-        if task is not None and not task.cancelled():
-            task.exception()  # known to the waiting side, if it still waits: no loop shall complain that nobody asked
-        self._done = True
+    def _tell(self) -> None:
         if self._bell is not None and self._event is not None:
             self._bell.ring(self._event)

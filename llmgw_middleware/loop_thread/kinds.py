@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
@@ -96,9 +97,29 @@ def begin(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) ->
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Return an event loop, as the policy makes it, that can wait on a thread of the operating system."""
+    """Return an event loop that can wait on a thread of the operating system: the one that the policy makes.
+
+    Where that is asyncio's own and uvloop is installed (the extra ``fast``), it is uvloop's, as uvicorn has it.
+    ``LLMGW_LOOP`` in the environment decides otherwise: ``asyncio``, ``uvloop``; raises ConfigError for anything else.
+    """
     if patched_by_gevent():
         from llmgw_middleware.loop_thread.green import loop_of_a_thread
 
         return loop_of_a_thread()
-    return asyncio.new_event_loop()
+    wanted = os.environ.get("LLMGW_LOOP") or "auto"
+    if wanted not in {"auto", "asyncio", "uvloop"}:
+        raise ConfigError(f"LLMGW_LOOP is {wanted!r}; it can be auto, asyncio or uvloop")
+    loop = asyncio.new_event_loop()
+    if wanted == "asyncio" or type(loop) is not asyncio.SelectorEventLoop:
+        return loop
+    try:
+        import uvloop
+    except ImportError:
+        if wanted == "auto":
+            return loop
+        loop.close()
+        raise ConfigError(
+            "LLMGW_LOOP asks for uvloop, which is not installed: pip install 'llmgw-middleware[fast]'"
+        ) from None
+    loop.close()
+    return uvloop.new_event_loop()

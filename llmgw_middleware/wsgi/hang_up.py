@@ -13,35 +13,40 @@ from llmgw_middleware.wsgi.environ import Environ
 class HangUp:
     """Looks whether a caller has closed the connection, without taking a byte from it.
 
-    Works on a duplicate of the server's socket, so that the server may close its own at any time. A caller who closed
-    only its sending half counts as gone, as with nginx.
+    Works on a duplicate of the server's socket, made at the first look, as most answers come sooner: so that the server
+    may close its own at any time. A caller who closed only its sending half counts as gone, as with nginx.
     """
 
     def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection.dup()
-        self._poll = original("select", "poll")()  # gevent's would let others run, and wait for them
+        self._servers = connection
+        self._connection: socket.socket | None = None
         self._hung = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
-        self._poll.register(self._connection, select.POLLIN | self._hung)
 
     def __repr__(self) -> str:
-        return f"<HangUp fd={self._connection.fileno()}>"
+        return f"<HangUp fd={(self._connection or self._servers).fileno()}>"
 
     def __call__(self) -> bool:
         """Return whether the caller has left. Never blocks."""
-        for _, event in self._poll.poll(0):
-            if event & self._hung:
-                return True
-            try:
-                return self._connection.recv(1, socket.MSG_PEEK) == b""
-            except BlockingIOError:
-                return False
-            except OSError:
-                return True
+        try:
+            connection = self._connection or self._begin()
+            for _, event in self._poll.poll(0):
+                return bool(event & self._hung) or connection.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
         return False
 
     def close(self) -> None:
         """Give the duplicate back."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _begin(self) -> socket.socket:
+        connection = self._connection = self._servers.dup()
+        self._poll = original("select", "poll")()  # gevent's would let others run, and wait for them
+        self._poll.register(connection, select.POLLIN | self._hung)
+        return connection
 
 
 def hang_up(environ: Environ) -> HangUp | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -75,6 +76,12 @@ def on_uvloop() -> Flask:
     import uvloop
 
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    return extension()
+
+
+def on_asyncio() -> Flask:
+    """Return an application whose process keeps to asyncio's event loop, with uvloop installed."""
+    os.environ["LLMGW_LOOP"] = "asyncio"
     return extension()
 
 

@@ -143,6 +143,47 @@ class TestCalls:
         assert ended.wait(TIMEOUT)
 
 
+class TestLoops:
+    async def kind(self):
+        return type(asyncio.get_running_loop())
+
+    def test_uvloop_is_used_where_it_is_installed(self, thread):
+        uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
+        assert thread.run(self.kind()) is uvloop.Loop
+
+    def test_asyncio_is_used_where_the_environment_asks_for_it(self, thread, monkeypatch):
+        monkeypatch.setenv("LLMGW_LOOP", "asyncio")
+        assert thread.run(self.kind()) is asyncio.SelectorEventLoop
+
+    def test_asyncio_is_used_where_uvloop_is_not_installed(self, thread, monkeypatch):
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+        assert thread.run(self.kind()) is asyncio.SelectorEventLoop
+
+    @pytest.mark.parametrize(
+        ("asked", "told"), [("uvloop", "not installed"), ("fast", "auto, asyncio or uvloop")]
+    )
+    def test_what_the_environment_asks_for_in_vain_is_told(self, thread, monkeypatch, asked, told):
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+        monkeypatch.setenv("LLMGW_LOOP", asked)
+        with pytest.raises(ConfigError, match=told):
+            thread.run(self.kind())
+
+    def test_a_loop_of_the_hosts_own_policy_is_left_alone(self, thread):
+        class Own(asyncio.SelectorEventLoop):
+            pass
+
+        class Policy(asyncio.DefaultEventLoopPolicy):
+            def new_event_loop(self):
+                return Own()
+
+        before = asyncio.get_event_loop_policy()
+        asyncio.set_event_loop_policy(Policy())
+        try:
+            assert thread.run(self.kind()) is Own
+        finally:
+            asyncio.set_event_loop_policy(before)
+
+
 class TestStreams:
     def test_chunks_come_in_order_and_the_end_closes(self, thread):
         source = FakeStream(b"a", b"b")

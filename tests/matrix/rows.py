@@ -138,7 +138,7 @@ ROWS = (
     ),
     Row(name="Flask wrap_wsgi, gthread", start=flask("gthread", "wrapped"), often=True),
     Row(name="Flask extension, gthread --preload, warm master", start=flask("gthread --preload", "warm")),
-    Row(name="Flask extension, gthread, uvloop", start=flask("gthread", "on_uvloop")),
+    Row(name="Flask extension, gthread, asyncio", start=flask("gthread", "on_asyncio")),
     Row(name="Flask extension, gevent", start=flask("gevent")),
     Row(name="Flask extension, gevent, uvloop", start=flask("gevent", "on_uvloop")),
     Row(

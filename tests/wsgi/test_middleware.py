@@ -318,9 +318,26 @@ class TestHangUp:
 
     def test_the_servers_own_socket_stays_open(self, line):
         server, caller = line
-        looking({"gunicorn.socket": server}).close()
+        gone = looking({"gunicorn.socket": server})
+        assert not gone()
+        gone.close()
         server.send(b"x")
         assert caller.recv(1) == b"x"
+
+    def test_the_server_may_close_its_own(self, line):
+        server, _ = line
+        gone = looking({"gunicorn.socket": server})
+        assert not gone()
+        server.close()
+        assert not gone()
+        gone.close()
+
+    def test_a_connection_that_the_server_has_closed_is_gone(self, line):
+        server, _ = line
+        gone = looking({"gunicorn.socket": server})
+        server.close()
+        assert gone()
+        gone.close()
 
     def test_without_a_socket_there_is_nothing_to_look_at(self):
         assert hang_up({"gunicorn.socket": object()}) is None
