@@ -65,7 +65,10 @@ types: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks quick
 
+# Compiled and as Python, where there is a compiler.
 bench-full: $(VENV)/.ready
+	@trap '$(MAKE) --no-print-directory plain' EXIT; trap 'exit 1' INT TERM; \
+	$(MAKE) --no-print-directory compiled || echo 'nothing can be compiled here: plain Python alone is measured' >&2; \
 	$(BIN)/python -m benchmarks all --write
 
 clean: plain
