@@ -96,7 +96,7 @@ class Relay:
             raise problem
         if not data:
             raise StopAsyncIteration
-        self.last = self._is_here()
+        self.last = self._ends_here()
         if not self.last and self._stall is not None:
             self._watch_caller(self._stall)
         return data
@@ -166,8 +166,8 @@ class Relay:
             case Silence.BEAT:
                 return _COMMENT if self._caller is not None else b""
 
-    def _is_here(self) -> bool:
-        """Whether the end of the body came with the terminator, as usual; then the stream is over."""
+    def _ends_here(self) -> bool:
+        """Take in the end if it came with the terminator, as usual; return whether it did."""
         tap = self._tap
         here = (
             tap.done and tap.fault is None and self._interruption is None and self._reply.whole() is not None
@@ -178,7 +178,7 @@ class Relay:
 
     async def _finish(self) -> None:
         if not self._at_end:
-            if self._is_here():
+            if self._ends_here():
                 return
             # Whatever happens now, the answer is complete; only the connection may not be fit for another.
             with contextlib.suppress(TimeoutError, TransportError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
@@ -32,7 +33,7 @@ class Call(Protocol[T_co]):
         ...
 
 
-class LoopCall(Generic[T]):
+class LoopCall(ABC, Generic[T]):
     """What every call does on the loop. How the waiting side waits and is woken is its kind's: ``wait`` and ``_tell``."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
@@ -79,9 +80,9 @@ class LoopCall(Generic[T]):
         self._done = True
         self._tell()
 
+    @abstractmethod
     def _tell(self) -> None:
         """Wake the waiting side."""
-        raise NotImplementedError
 
 
 class ThreadCall(LoopCall[T]):

@@ -97,29 +97,41 @@ def begin(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) ->
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Return an event loop that can wait on a thread of the operating system: the one that the policy makes.
+    """Return an event loop that can wait on a thread of the operating system.
 
-    Where that is asyncio's own and uvloop is installed (the extra ``fast``), it is uvloop's, as uvicorn has it.
-    ``LLMGW_LOOP`` in the environment decides otherwise: ``asyncio``, ``uvloop``; raises ConfigError for anything else.
+    It is the one that the policy makes, but where that is asyncio's own and uvloop is installed (the extra ``fast``),
+    uvloop's, as uvicorn has it. ``LLMGW_LOOP`` in the environment is stronger: ``asyncio`` or ``uvloop``; raises
+    ConfigError for anything else. Under gevent the policy alone decides.
     """
     if patched_by_gevent():
         from llmgw_middleware.loop_thread.green import loop_of_a_thread
 
         return loop_of_a_thread()
-    wanted = os.environ.get("LLMGW_LOOP") or "auto"
-    if wanted not in {"auto", "asyncio", "uvloop"}:
-        raise ConfigError(f"LLMGW_LOOP is {wanted!r}; it can be auto, asyncio or uvloop")
-    loop = asyncio.new_event_loop()
-    if wanted == "asyncio" or type(loop) is not asyncio.SelectorEventLoop:
-        return loop
+    match os.environ.get("LLMGW_LOOP") or "auto":
+        case "auto":
+            loop = asyncio.new_event_loop()
+            better = _uvloop() if type(loop) is asyncio.SelectorEventLoop else None
+            if better is None:
+                return loop
+            loop.close()
+            return better
+        case "asyncio":
+            return asyncio.SelectorEventLoop()
+        case "uvloop":
+            wanted = _uvloop()
+            if wanted is None:
+                raise ConfigError(
+                    "LLMGW_LOOP asks for uvloop, which is not installed: pip install 'llmgw-middleware[fast]'"
+                )
+            return wanted
+        case other:
+            raise ConfigError(f"LLMGW_LOOP is {other!r}; it can be auto, asyncio or uvloop")
+
+
+def _uvloop() -> asyncio.AbstractEventLoop | None:
+    """Return a loop of uvloop's, None where it is not installed."""
     try:
         import uvloop
     except ImportError:
-        if wanted == "auto":
-            return loop
-        loop.close()
-        raise ConfigError(
-            "LLMGW_LOOP asks for uvloop, which is not installed: pip install 'llmgw-middleware[fast]'"
-        ) from None
-    loop.close()
+        return None
     return uvloop.new_event_loop()

@@ -168,7 +168,10 @@ class TestLoops:
         with pytest.raises(ConfigError, match=told):
             thread.run(self.kind())
 
-    def test_a_loop_of_the_hosts_own_policy_is_left_alone(self, thread):
+    @pytest.fixture
+    def own(self):
+        """A loop that the host's own policy makes."""
+
         class Own(asyncio.SelectorEventLoop):
             pass
 
@@ -178,10 +181,15 @@ class TestLoops:
 
         before = asyncio.get_event_loop_policy()
         asyncio.set_event_loop_policy(Policy())
-        try:
-            assert thread.run(self.kind()) is Own
-        finally:
-            asyncio.set_event_loop_policy(before)
+        yield Own
+        asyncio.set_event_loop_policy(before)
+
+    def test_a_loop_of_the_hosts_own_policy_is_left_alone(self, thread, own):
+        assert thread.run(self.kind()) is own
+
+    def test_what_the_environment_asks_for_is_stronger_than_the_policy(self, thread, own, monkeypatch):
+        monkeypatch.setenv("LLMGW_LOOP", "asyncio")
+        assert thread.run(self.kind()) is asyncio.SelectorEventLoop
 
 
 class TestStreams:
